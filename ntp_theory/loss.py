@@ -1,0 +1,215 @@
+"""Cross-entropy split exactly into an in-support part and an off-support tail (`bias/split`).
+
+``CE(W) - H = sum_j pi_j KL(p_j || q_j) + sum_j pi_j (-log(1 - eps_j))``, where ``q_j`` is the softmax restricted to
+the support S_j and ``eps_j`` the probability given to tokens outside it. The naive difference ``CE - H`` loses
+everything below 1e-16, and ``softmax - p`` loses the tail of the gradient long before; here both parts are computed
+separately, the tail in log space, so late training stays visible.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .dataset import NTPDataset
+from .errors import UsageError
+
+__all__ = ["GradientParts", "LossParts", "evaluate", "gradient", "gradient_parts"]
+
+
+@dataclass(frozen=True)
+class LossParts:
+    """The training loss and its exact split; all in nats.
+
+    Attributes
+    ----------
+    value : float
+        CE(W).
+    gap : float
+        CE(W) - H = ``in_support + tail``, without cancellation.
+    in_support : float
+        sum_j pi_j KL(p_j || q_j), a function of P_F W alone; equals CE_F(W) - H (`bias/auxiliary-loss`).
+    tail : float
+        sum_j pi_j (-log(1 - eps_j)).
+    log_tail : float
+        Its natural logarithm, good where the tail itself is below the smallest double; -inf if every support is full.
+    """
+
+    value: float
+    gap: float
+    in_support: float
+    tail: float
+    log_tail: float
+
+
+@dataclass(frozen=True)
+class GradientParts:
+    """The gradient ``in_support + exp(log_scale) * tail``; each part keeps its own relative accuracy.
+
+    Attributes
+    ----------
+    in_support : Tensor (V, d)
+        sum_j pi_j (q_j - p_j) h_j^T, an element of F.
+    tail : Tensor (V, d)
+        sum_j pi_j eps_j (u_j - q_j) h_j^T divided by exp(log_scale); u_j is the softmax off the support
+        (`bias/tail-exact`).
+    log_scale : float
+        Logarithm of max_j pi_j eps_j; -inf if every support is full.
+    """
+
+    in_support: Tensor
+    tail: Tensor
+    log_scale: float
+
+
+def evaluate(weights: Tensor, data: NTPDataset) -> LossParts:
+    """Cross-entropy of the decoder ``weights`` on ``data``, split into its two exact parts.
+
+    Parameters
+    ----------
+    weights : Tensor (V, d)
+        The decoder W.
+    data : NTPDataset
+
+    Returns
+    -------
+    LossParts
+        In nats. The tail has a relative error of a few units in the last place of the logits.
+
+    Raises
+    ------
+    UsageError
+        If ``weights`` has the wrong shape or entries that are not finite.
+
+    Notes
+    -----
+    Source: 2402.18551 Eq. (2); the split is ours (`bias/loss`, `bias/split`, `bias/tail-exact`).
+
+    Examples
+    --------
+    >>> data = NTPDataset([[1.0]], [[0.5, 0.5, 0.0]])
+    >>> parts = evaluate(torch.tensor([[400.0], [400.0], [-300.0]], dtype=torch.float64), data)
+    >>> parts.in_support, f"{parts.tail:.3e}"
+    (0.0, '4.930e-305')
+    """
+    log_ratio, log_odds, _ = _split(weights, data)
+    in_support = float((data.joint * _exp_minus_1_minus_x(log_ratio)).sum())
+    # -log(1 - eps) = softplus(log_odds); its logarithm is log_odds itself once log_odds < -37
+    small = log_odds < -37.0
+    log_terms = torch.where(small, log_odds, torch.nn.functional.softplus(log_odds.clamp(min=-37.0)).log())
+    log_tail = float(torch.logsumexp(data.weights.log() + log_terms, 0))
+    tail = math.exp(log_tail)
+    gap = in_support + tail
+    return LossParts(data.entropy + gap, gap, in_support, tail, log_tail)
+
+
+def gradient(weights: Tensor, data: NTPDataset) -> Tensor:
+    """Gradient of the cross-entropy: ``sum_j pi_j (softmax(W h_j) - p_j) h_j^T``.
+
+    Parameters
+    ----------
+    weights : Tensor (V, d)
+    data : NTPDataset
+
+    Returns
+    -------
+    Tensor (V, d)
+
+    Raises
+    ------
+    UsageError
+        If ``weights`` has the wrong shape or entries that are not finite.
+
+    Notes
+    -----
+    Source: 2402.18551 Eq. (2) (`bias/loss`). Use `gradient_parts` where the tail may be 1e-16 times smaller than the rest.
+
+    Examples
+    --------
+    >>> data = NTPDataset([[1.0]], [[0.5, 0.5]])
+    >>> gradient(torch.zeros(2, 1, dtype=torch.float64), data).tolist()
+    [[0.0], [0.0]]
+    """
+    log_ratio, log_odds, off = _split(weights, data)
+    pattern = data.pattern
+    q = data.conditionals * log_ratio.exp()
+    mass = torch.sigmoid(log_odds)
+    residual = off.exp_().mul_(mass[:, None])
+    residual[pattern.contexts, pattern.tokens] = (
+        data.conditionals * log_ratio.expm1() - mass[pattern.contexts] * q
+    )
+    return residual.mul_(data.weights[:, None]).T @ data.embeddings
+
+
+def gradient_parts(weights: Tensor, data: NTPDataset) -> GradientParts:
+    """The gradient with its in-support part and its tail kept apart, the tail with a common scale removed.
+
+    Parameters
+    ----------
+    weights : Tensor (V, d)
+    data : NTPDataset
+
+    Returns
+    -------
+    GradientParts
+
+    Raises
+    ------
+    UsageError
+        If ``weights`` has the wrong shape or entries that are not finite.
+
+    Notes
+    -----
+    Source: ours (`bias/tail-exact`). P_perp of the gradient is P_perp of the tail alone.
+
+    Examples
+    --------
+    >>> data = NTPDataset([[1.0]], [[1.0, 0.0]])
+    >>> parts = gradient_parts(torch.tensor([[1e4], [0.0]], dtype=torch.float64), data)
+    >>> parts.tail.tolist(), parts.log_scale
+    ([[-1.0], [1.0]], -10000.0)
+    """
+    log_ratio, log_odds, off = _split(weights, data)
+    pattern = data.pattern
+    inside = torch.zeros_like(off)
+    inside[pattern.contexts, pattern.tokens] = data.joint * log_ratio.expm1()
+    log_mass = data.weights.log() + torch.nn.functional.logsigmoid(log_odds)
+    log_scale = float(log_mass.max())
+    tail = off.exp_()
+    tail[pattern.contexts, pattern.tokens] = -data.conditionals * log_ratio.exp()
+    scale = (log_mass - log_scale).exp() if math.isfinite(log_scale) else torch.zeros_like(log_mass)
+    return GradientParts(
+        inside.T @ data.embeddings, tail.mul_(scale[:, None]).T @ data.embeddings, log_scale
+    )
+
+
+def _split(weights: Tensor, data: NTPDataset) -> tuple[Tensor, Tensor, Tensor]:
+    """log(q/p) on the supports (n,), log(eps/(1-eps)) by context (m,), log u off the supports (m, V; -inf inside)."""
+    if weights.shape != (data.vocab_size, data.dim):
+        raise UsageError(
+            f"weights has shape {tuple(weights.shape)}, expected (vocab_size, dim) = {(data.vocab_size, data.dim)}"
+        )
+    logits = data.embeddings @ weights.T
+    pattern = data.pattern
+    inside = pattern.inside(logits)
+    inside_total = pattern.logsumexp(inside)
+    log_ratio = inside - inside_total[pattern.contexts] - data.log_conditionals
+    off = pattern.outside(logits)
+    off_total = torch.logsumexp(off, 1)
+    log_odds = off_total - inside_total
+    if not bool(torch.isfinite(inside_total).all()) or bool(torch.isnan(log_odds).any()):
+        raise UsageError("weights gives logits that are not finite; every entry of weights @ h_j must be finite")
+    # a full support has off_total = -inf: its row of `off` is -inf and must stay so, not become NaN
+    off -= off_total.nan_to_num(neginf=0.0)[:, None]
+    return log_ratio, log_odds, off
+
+
+def _exp_minus_1_minus_x(x: Tensor) -> Tensor:
+    """exp(x) - 1 - x >= 0 to full relative accuracy; sum_z p_z of it at x = log(q/p) is KL(p || q), as sum q = sum p."""
+    nested = torch.ones_like(x)  # x^2/2 (1 + x/3 (1 + x/4 (...))), enough terms for |x| < 0.1
+    for n in range(11, 2, -1):
+        nested = 1.0 + nested * x / n
+    return torch.where(x.abs() < 0.1, nested * x * x / 2, torch.expm1(x) - x)

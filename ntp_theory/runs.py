@@ -1,0 +1,176 @@
+"""What every long job and every saved file shares: atomic writes, the file format, progress on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._version import __version__
+from .errors import CheckpointError
+
+__all__ = ["FORMAT_VERSION", "Progress", "load_arrays", "save_arrays", "write_atomically", "write_text"]
+
+FORMAT_VERSION = 1
+_HEADER = "header"
+
+
+def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> Path:
+    """Call ``write(file)`` on a temporary file beside ``path``, then rename it: the old file or the new, never half.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> write_atomically(folder / "a.txt", lambda f: f.write(b"done")).read_text()
+    'done'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes files private; give them the ordinary mode
+        os.replace(name, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        raise
+    return path
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write UTF-8 text atomically.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> write_text(pathlib.Path(tempfile.mkdtemp()) / "a.txt", "so be it").read_text()
+    'so be it'
+    """
+    return write_atomically(path, lambda file: file.write(text.encode("utf-8")))
+
+
+def save_arrays(
+    path: str | os.PathLike[str], kind: str, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]
+) -> Path:
+    """Save arrays as one ``.npz`` with a JSON header (kind, format version, library version, ``meta``); no pickle.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib
+    >>> path = save_arrays(pathlib.Path(tempfile.mkdtemp()) / "a.npz", "note", {"x": np.arange(3)}, {"steps": 2})
+    >>> arrays, meta = load_arrays(path, "note")
+    >>> arrays["x"], meta
+    (array([0, 1, 2]), {'steps': 2})
+    """
+    header = {"kind": kind, "format": FORMAT_VERSION, "ntp_theory": __version__, "meta": dict(meta)}
+    text = np.frombuffer(json.dumps(header).encode("utf-8"), dtype=np.uint8)
+    payload: dict[str, Any] = {_HEADER: text, **arrays}
+    return write_atomically(path, lambda file: np.savez_compressed(file, **payload))
+
+
+def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Read a file written by `save_arrays`.
+
+    Returns
+    -------
+    arrays, meta
+        The named arrays and the ``meta`` mapping.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, not ours, of another kind or of a newer format.
+
+    Examples
+    --------
+    >>> load_arrays("/nowhere/a.npz", "note")
+    Traceback (most recent call last):
+    ...
+    ntp_theory.errors.CheckpointError: /nowhere/a.npz: no such file
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        header = json.loads(arrays.pop(_HEADER).tobytes().decode("utf-8"))
+        found, version, meta = header["kind"], int(header["format"]), dict(header["meta"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path}: not a file of this library, or damaged ({error})") from error
+    if version > FORMAT_VERSION:
+        raise CheckpointError(f"{path}: format {version} is newer than {FORMAT_VERSION}; update ntp_theory")
+    if found != kind:
+        raise CheckpointError(f"{path}: holds a {found}, expected a {kind}")
+    return arrays, meta
+
+
+class Progress:
+    """A one-line progress display with the time left: on a terminal only, silent everywhere else.
+
+    Parameters
+    ----------
+    total : int
+        Number of units of work.
+    title : str
+        What is running.
+    enabled : bool
+        False silences it altogether.
+    stream : text stream, optional
+        Standard error if not given.
+
+    Examples
+    --------
+    >>> with Progress(10, "counting", enabled=False) as progress:
+    ...     progress.update(10)
+    """
+
+    def __init__(self, total: int, title: str, *, enabled: bool = True, stream: TextIO | None = None) -> None:
+        self._stream = stream if stream is not None else sys.stderr
+        self._enabled = enabled and self._stream.isatty()
+        self._total, self._title = max(total, 1), title
+        self._start = self._shown = time.monotonic()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._enabled:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def update(self, done: int, note: str = "") -> None:
+        """Show ``done`` units of work, at most ten times a second.
+
+        Examples
+        --------
+        >>> Progress(3, "quiet", enabled=False).update(1)
+        """
+        now = time.monotonic()
+        if not self._enabled or (now - self._shown < 0.1 and done < self._total):
+            return
+        self._shown = now
+        left = (now - self._start) * (self._total - done) / max(done, 1)
+        self._stream.write(f"\r\x1b[K{self._title} {done / self._total:4.0%}  {left:.0f}s left  {note}")
+        self._stream.flush()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
