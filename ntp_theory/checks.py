@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from .errors import UsageError
 
 __all__ = ["Check", "Evidence"]
@@ -18,7 +20,7 @@ Value = float | int | str
 class Check:
     """What the theory predicts, what the computer found, and whether the two agree.
 
-    Use the constructors `Check.close`, `Check.at_most` and `Check.same`; they compute ``error`` and ``holds``.
+    Use the constructors `Check.close`, `Check.at_most` and `Check.same`; they find ``error`` and ``holds``.
 
     Attributes
     ----------
@@ -31,8 +33,8 @@ class Check:
     holds : bool
         Whether the statement held in this computation.
     evidence : {"exact", "certified", "measured"}
-        *exact*: decided in rational or symbolic arithmetic, or by comparing discrete objects; *certified*: a bound
-        that holds for the returned object whatever the solver did; *measured*: a numerical experiment.
+        *exact*: decided in rational or symbolic arithmetic, or by comparing discrete objects; *certified*: a
+        bound that holds for the returned object whatever the solver did; *measured*: a numerical experiment.
     source : str
         Paper and theorem, or "derived".
     seconds : float
@@ -92,7 +94,7 @@ class Check:
         >>> Check.close("bias/split", 1.0, 1.0 + 1e-12, tolerance=1e-10, evidence="certified").holds
         True
         """
-        predicted, computed = float(predicted), float(computed)
+        predicted, computed, tolerance = float(predicted), float(computed), float(tolerance)
         error = abs(computed - predicted)
         if relative:
             error = error / abs(predicted) if predicted else (0.0 if error == 0 else math.inf)
@@ -118,7 +120,7 @@ class Check:
         >>> Check.at_most("bias/off-support-decay", bound=0.1, computed=0.05, evidence="certified").holds
         True
         """
-        bound, computed = float(bound), float(computed)
+        bound, computed, slack = float(bound), float(computed), float(slack)
         excess = computed - bound
         error = excess if math.isnan(excess) else max(0.0, excess)
         return cls(label, bound, computed, error, slack, error <= slack, evidence, source, 0.0, statement)
@@ -141,18 +143,20 @@ class Check:
         >>> Check.same("bias/erratum-E9", "m_2 >= m_1", "m_2 >= m_1").holds
         True
         """
+        predicted, computed = (v.item() if isinstance(v, np.generic) else v for v in (predicted, computed))
         error = 0.0 if predicted == computed else 1.0
         return cls(label, predicted, computed, error, 0.0, error == 0.0, evidence, source, 0.0, statement)
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON-ready values.
+        """All fields as JSON-ready values; infinity and NaN become words, ``"inf"`` and ``"nan"``.
 
         Examples
         --------
         >>> Check.same("bias/remark-1", 0, 0).to_dict()["holds"]
         True
         """
-        return asdict(self)
+        words = {k: repr(v) for k, v in asdict(self).items() if isinstance(v, float) and not math.isfinite(v)}
+        return asdict(self) | words
 
     def line(self) -> str:
         """One line for a terminal.
@@ -164,9 +168,10 @@ class Check:
         """  # noqa: E501
         verdict = "holds " if self.holds else "FAILS "
         return (
-            f"{verdict} {self.label:<29} predicted {_show(self.predicted):<12} computed {_show(self.computed):<12} "
-            f"error {self.error:<8.2g} tol {self.tolerance:<8.2g} {self.evidence:<10} {self.statement}"
-        )
+            f"{verdict} {self.label:<29} predicted {_show(self.predicted):<12} "
+            f"computed {_show(self.computed):<12} error {self.error:<8.2g} tol {self.tolerance:<8.2g} "
+            f"{self.evidence:<10} {self.statement}"
+        ).rstrip()
 
 
 def _show(value: Value) -> str:

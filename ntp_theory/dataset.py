@@ -1,4 +1,4 @@
-"""`NTPDataset`: distinct contexts, their embeddings, and the sparse distribution of the token that follows each."""
+"""`NTPDataset`: distinct contexts, their embeddings, and the sparse distribution of each one's next token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from . import runs
-from .errors import DatasetError
+from .doors import as_names, check_sums, check_weights, dense, divisors, sparse_rows, sum_tolerance
+from .errors import CheckpointError, DatasetError, NTPError, UsageError
 from .support import SupportPattern
 
 __all__ = ["NTPDataset"]
@@ -29,14 +30,15 @@ class NTPDataset:
     embeddings : array-like (m, d)
         Row j is the embedding h_j of context j.
     probabilities : array-like (m, V), dense or scipy/torch sparse
-        Row j is the conditional distribution p_j of the next token. Rows sum to 1 within 1e-9 (1e-5 if given in less
-        than double precision) and are then divided by their sum. Stored by its non-zero entries only.
+        Row j is the conditional distribution p_j of the next token. Rows sum to 1 within 1e-9 (1e-5 if given
+        in less than double precision) and are then divided by their sum, unless that is 1 up to rounding.
+        Stored by its non-zero entries only.
     weights : array-like (m,), optional
         Context probabilities pi_j, positive, summing to 1 under the same rule; uniform if not given.
     token_names, context_names : sequence of str, optional
         Names (V,) and (m,), used in every answer; unique. Indices if not given.
     device, dtype : optional
-        Where and in which floating type tensors are kept; CPU and float64 if not given.
+        Where and in which floating type (float64 or float32) tensors are kept; CPU and float64 if not given.
 
     Attributes
     ----------
@@ -52,9 +54,11 @@ class NTPDataset:
     Raises
     ------
     DatasetError
-        NaN or infinite entries, negative or non-summing rows, empty supports, shapes that do not fit, names that
-        repeat, or two contexts with the same embedding and different rows (a decoder cannot tell them apart; pool
-        their counts).
+        NaN or infinite entries, negative or non-summing rows, empty supports, shapes that do not fit, names
+        that repeat, or two contexts with the same embedding and different rows (a decoder cannot tell them
+        apart; pool their counts).
+    UsageError
+        If ``dtype`` is neither float64 nor float32.
 
     Notes
     -----
@@ -88,17 +92,21 @@ class NTPDataset:
         device: torch.device | str | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> None:
-        rows = _sparse_rows("probabilities", probabilities)
-        sums = np.asarray(rows.sum(axis=1)).ravel()
-        _check_sums("probabilities", "row", sums, _tolerance(probabilities))
-        h = _dense("embeddings", embeddings, 2)
-        if weights is None:
-            pi = np.full(rows.shape[0], 1.0 / max(rows.shape[0], 1))
-        else:
-            pi = _dense("weights", weights, 1)
-            _check_weights(pi, rows.shape[0], _tolerance(weights))
-        scaled = rows.data / np.repeat(sums, np.diff(rows.indptr))
-        self._fill(h, rows, scaled, pi / pi.sum(), None, token_names, context_names, device, dtype)
+        _check_dtype(dtype)
+        rows = sparse_rows("probabilities", probabilities)
+        m, sizes = rows.shape[0], np.diff(rows.indptr)
+        h = dense("embeddings", embeddings, 2)
+        with np.errstate(over="ignore"):  # a sum that overflows breaks the rule, not the program
+            sums = np.asarray(rows.sum(axis=1)).ravel()
+            check_sums("probabilities", sums, sum_tolerance(probabilities))
+            if weights is None:
+                pi = np.full(m, 1.0 / m)
+            else:
+                pi = dense("weights", weights, 1)
+                check_weights(pi, m, sum_tolerance(weights))
+        conditionals = rows.data / np.repeat(divisors(sums, sizes, dtype), sizes)
+        pi = pi / divisors(pi.sum(), m, dtype)
+        self._fill(h, rows, conditionals, pi, None, token_names, context_names, device, dtype)
 
     @classmethod
     def from_counts(
@@ -113,7 +121,7 @@ class NTPDataset:
     ) -> NTPDataset:
         """Dataset of integer counts (m, V): ``n pi_j p_{j,z}`` occurrences of token z after context j.
 
-        Weights and conditionals are the empirical ones; the integers are kept in ``counts`` for exact decisions.
+        Weights and conditionals are the empirical ones; the integers stay in ``counts`` for exact decisions.
 
         Raises
         ------
@@ -126,15 +134,19 @@ class NTPDataset:
         >>> data.weights.tolist(), data.counts.tolist()
         ([0.5, 0.5], [3, 1, 4])
         """
-        rows = _sparse_rows("counts", counts)
+        _check_dtype(dtype)
+        rows = sparse_rows("counts", counts)
         whole = np.rint(rows.data)
         if (wrong := np.flatnonzero((whole != rows.data) | (rows.data >= 2.0**53))).size:
-            raise DatasetError(f"counts holds {rows.data[wrong[0]]!r}; every count must be a whole number")
+            i = int(wrong[0])
+            j = int(np.searchsorted(rows.indptr, i, side="right")) - 1
+            entry = f"counts[{j}, {rows.indices[i]}]"
+            raise DatasetError(f"{entry} is {rows.data[i]}; every count must be a whole number below 2**53")
         totals = np.asarray(rows.sum(axis=1)).ravel()
         conditionals = rows.data / np.repeat(totals, np.diff(rows.indptr))
         data = cls.__new__(cls)
         data._fill(
-            _dense("embeddings", embeddings, 2),
+            dense("embeddings", embeddings, 2),
             rows,
             conditionals,
             totals / totals.sum(),
@@ -163,10 +175,9 @@ class NTPDataset:
             raise DatasetError(
                 f"embeddings has {h.shape[0]} rows but there are {m} contexts; one row per context"
             )
-        self.token_names = _names("token_names", token_names, v)
-        self.context_names = _names("context_names", context_names, m)
+        self.token_names = as_names("token_names", token_names, v)
+        self.context_names = as_names("context_names", context_names, m)
         contexts = np.repeat(np.arange(m), np.diff(rows.indptr))
-        self._check_duplicates(h, rows, conditionals)
         self.pattern = SupportPattern(
             torch.from_numpy(contexts), torch.from_numpy(rows.indices.astype(np.int64)), m, v
         ).to(device or "cpu")
@@ -174,21 +185,31 @@ class NTPDataset:
         self.weights = torch.tensor(pi, dtype=dtype, device=device)
         self.conditionals = torch.tensor(conditionals, dtype=dtype, device=device)
         self.counts = counts if counts is None else counts.to(device or "cpu")
+        self._check_kept()
 
-    def _check_duplicates(
-        self, h: NDArray[np.float64], rows: Any, conditionals: NDArray[np.float64]
-    ) -> None:
+    def _check_kept(self) -> None:
+        """Check the rules that rounding to the kept type may break."""
+        dtype = self.embeddings.dtype
+        if not bool(torch.isfinite(self.embeddings).all()):
+            raise DatasetError(f"embeddings has entries too large for {dtype}; every entry must be finite")
+        for name, masses in (("weights", self.weights), ("probabilities", self.conditionals)):
+            if bool((masses == 0).any()):
+                raise DatasetError(f"{name} has entries too small for {dtype}; none may become 0")
+        h, p = self.embeddings.cpu().numpy(), self.conditionals.cpu().numpy()
+        tokens, starts = self.pattern.tokens.cpu().numpy(), self.pattern.starts.cpu().numpy()
+        bounds = np.append(starts, len(tokens))
+        rounding = 1e-12 + 8 * torch.finfo(dtype).eps
         first: dict[bytes, int] = {}
         for j, row in enumerate(h + 0.0):  # + 0.0 turns -0.0 into 0.0
             i = first.setdefault(row.tobytes(), j)
             if i == j:
                 continue
-            a, b = (slice(rows.indptr[k], rows.indptr[k + 1]) for k in (i, j))
-            same = np.array_equal(rows.indices[a], rows.indices[b])
-            if not (same and np.allclose(conditionals[a], conditionals[b], rtol=1e-12, atol=0)):
+            a, b = (slice(bounds[k], bounds[k + 1]) for k in (i, j))
+            same = np.array_equal(tokens[a], tokens[b])
+            if not (same and np.allclose(p[a], p[b], rtol=rounding, atol=0)):
                 raise DatasetError(
                     f"contexts {self.context_name(i)} and {self.context_name(j)} have the same embedding but "
-                    "different next-token rows; contexts that a decoder cannot tell apart must be pooled into one"
+                    "different next-token rows; pool contexts that a decoder cannot tell apart into one"
                 )
 
     @property
@@ -208,7 +229,7 @@ class NTPDataset:
 
     @cached_property
     def entropy(self) -> float:
-        """H, the empirical conditional entropy in nats: the floor of the training loss (`bias/entropy-floor`)."""
+        """H, the empirical conditional entropy in nats: the floor of the loss (`bias/entropy-floor`)."""
         return max(0.0, -float((self.joint * self.log_conditionals).sum()))
 
     @cached_property
@@ -218,7 +239,7 @@ class NTPDataset:
 
     @cached_property
     def log_conditionals(self) -> Tensor:
-        """log p_{j,z} on the entries of ``pattern``; (n,), nats."""
+        """Log p_{j,z} on the entries of ``pattern``; (n,), nats."""
         return self.conditionals.log()
 
     @property
@@ -244,13 +265,21 @@ class NTPDataset:
         return repr(self.context_names[j]) if self.context_names else f"#{j}"
 
     def to(self, *, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> NTPDataset:
-        """The same dataset on another device or in another floating type.
+        """The same dataset on another device or in another floating type (float32 or float64).
+
+        Raises
+        ------
+        DatasetError
+            If rounding to ``dtype`` breaks a rule: an overflow, a probability that becomes 0, two embeddings
+            that become one.
 
         Examples
         --------
         >>> NTPDataset([[1.0]], [[0.5, 0.5]]).to(dtype=torch.float32).weights.dtype
         torch.float32
         """
+        if dtype is not None:
+            _check_dtype(dtype)
         twin = NTPDataset.__new__(NTPDataset)
         device = self.embeddings.device if device is None else torch.device(device)
         twin.token_names, twin.context_names = self.token_names, self.context_names
@@ -259,6 +288,7 @@ class NTPDataset:
         twin.weights = self.weights.to(device, dtype)
         twin.conditionals = self.conditionals.to(device, dtype)
         twin.counts = None if self.counts is None else self.counts.to(device)
+        twin._check_kept()
         return twin
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -275,12 +305,12 @@ class NTPDataset:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> NTPDataset:
-        """Read a dataset written by `save`; float64 on the CPU.
+        """Read a dataset written by `save`: the same numbers in the same floating type, on the CPU.
 
         Raises
         ------
         CheckpointError
-            If the file is missing, damaged or of another kind.
+            If the file is missing, damaged, incomplete or of another kind.
         DatasetError
             If its content breaks a rule of the constructor.
         """
@@ -309,23 +339,28 @@ class NTPDataset:
     def _unpack(cls, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> NTPDataset:
         try:
             h, index = arrays["embeddings"], (arrays["contexts"], arrays["tokens"])
+            if any(array.dtype.kind != "i" for array in index):
+                raise TypeError("contexts and tokens must be integers")
             shape = (len(h), int(meta["vocab_size"]))
             names = {key: meta[key] for key in ("token_names", "context_names")}
+            dtype = torch.from_numpy(h).dtype
             if "counts" in arrays:
-                counts = scipy.sparse.csr_array((arrays["counts"].astype(float), index), shape)
-                return cls.from_counts(h, counts, **names)
-            rows = scipy.sparse.csr_array((arrays["conditionals"].astype(float), index), shape)
-            return cls(h, rows, arrays["weights"], **names)
-        except (KeyError, TypeError, IndexError) as error:
-            raise DatasetError(f"saved dataset lacks or mangles {error}") from error
+                counts = scipy.sparse.coo_array((arrays["counts"], index), shape)
+                return cls.from_counts(h, counts, **names, dtype=dtype)
+            rows = scipy.sparse.coo_array((arrays["conditionals"], index), shape)
+            return cls(h, rows, arrays["weights"], **names, dtype=dtype)
+        except NTPError:
+            raise
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+            raise CheckpointError(f"saved dataset is incomplete or damaged ({error})") from error
 
     def summary(self) -> str:
         """A few lines in words: sizes, supports, entropy in nats and bits."""
         sizes = self.pattern.sizes
         return (
             f"{self.num_contexts} contexts, {self.vocab_size} tokens, embeddings of dimension {self.dim}\n"
-            f"supports of {int(sizes.min())} to {int(sizes.max())} tokens (mean {sizes.double().mean():.2f}), "
-            f"{int((sizes == 1).sum())} contexts with one next token\n"
+            f"supports of {int(sizes.min())} to {int(sizes.max())} tokens "
+            f"(mean {sizes.double().mean():.2f}), {int((sizes == 1).sum())} contexts with one next token\n"
             f"entropy floor {self.entropy:.6g} nats = {self.entropy / np.log(2):.6g} bits a token"
         )
 
@@ -336,81 +371,6 @@ class NTPDataset:
         )
 
 
-def _tolerance(values: Any) -> float:
-    """How far a sum may be from 1: rounding of the given precision, not of ours."""
-    kind = str(getattr(values, "dtype", "float64"))
-    return 1e-9 if kind.endswith(("float64", "int64")) else 1e-5
-
-
-def _dense(name: str, values: Any, ndim: int) -> NDArray[np.float64]:
-    try:
-        array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
-        array = np.array(array, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DatasetError(f"{name} must be a rectangular array of real numbers ({error})") from error
-    if array.ndim != ndim:
-        raise DatasetError(f"{name} must have {ndim} dimensions, got shape {array.shape}")
-    if array.size == 0:
-        raise DatasetError(f"{name} must not be empty, got shape {array.shape}")
-    if not np.isfinite(array).all():
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise DatasetError(f"{name}{list(where)} is {array[where]}; every entry must be finite")
-    return array
-
-
-def _sparse_rows(name: str, values: Any) -> Any:
-    """A CSR array (m, V) without stored zeros or duplicates, every entry finite and positive, no empty row."""
-    if isinstance(values, Tensor) and values.layout != torch.strided:
-        coo = values.detach().cpu().to_sparse_coo().coalesce()
-        rows = scipy.sparse.csr_array((coo.values().double().numpy(), coo.indices().numpy()), coo.shape)
-    elif scipy.sparse.issparse(values):
-        rows = scipy.sparse.csr_array(values).astype(np.float64)
-    else:
-        rows = scipy.sparse.csr_array(_dense(name, values, 2))
-    if rows.ndim != 2 or 0 in rows.shape:
-        raise DatasetError(f"{name} must be a non-empty matrix (contexts, tokens), got shape {rows.shape}")
-    rows.sum_duplicates()
-    rows.sort_indices()
-    row_of = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    for wrong, rule in ((~np.isfinite(rows.data), "finite"), (rows.data < 0, "at least 0")):
-        if wrong.any():
-            i = int(np.argmax(wrong))
-            raise DatasetError(
-                f"{name}[{row_of[i]}, {rows.indices[i]}] is {rows.data[i]}; every entry must be {rule}"
-            )
-    rows.eliminate_zeros()
-    if (empty := np.flatnonzero(np.diff(rows.indptr) == 0)).size:
-        raise DatasetError(f"{name} row {empty[0]} has an empty support; every context needs a next token")
-    return rows
-
-
-def _check_sums(name: str, what: str, sums: NDArray[np.float64], tolerance: float) -> None:
-    off = np.abs(sums - 1.0)
-    if (off > tolerance).any():
-        j = int(np.argmax(off))
-        raise DatasetError(f"{name} {what} {j} sums to {sums[j]:.12g}; it must sum to 1 within {tolerance:g}")
-
-
-def _check_weights(pi: NDArray[np.float64], m: int, tolerance: float) -> None:
-    if pi.shape != (m,):
-        raise DatasetError(f"weights has shape {pi.shape} but there are {m} contexts; one weight per context")
-    if (pi <= 0).any():
-        j = int(np.argmax(pi <= 0))
-        raise DatasetError(
-            f"weights[{j}] is {pi[j]}; every context must have positive weight (drop it otherwise)"
-        )
-    if abs(pi.sum() - 1.0) > tolerance:
-        raise DatasetError(f"weights sums to {pi.sum():.12g}; it must sum to 1 within {tolerance:g}")
-
-
-def _names(argument: str, names: Sequence[str] | None, count: int) -> tuple[str, ...] | None:
-    if names is None:
-        return None
-    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-        raise DatasetError(f"{argument} must be a sequence of str")
-    if len(names) != count:
-        raise DatasetError(f"{argument} has {len(names)} entries, expected {count}")
-    if len(set(names)) != count:
-        twice = next(name for name in names if list(names).count(name) > 1)
-        raise DatasetError(f"{argument} holds {twice!r} more than once; names must be unique")
-    return tuple(names)
+def _check_dtype(dtype: torch.dtype) -> None:
+    if dtype not in (torch.float64, torch.float32):
+        raise UsageError(f"dtype must be torch.float64 or torch.float32, got {dtype!r}")

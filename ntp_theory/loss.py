@@ -1,9 +1,9 @@
 """Cross-entropy split exactly into an in-support part and an off-support tail (`bias/split`).
 
-``CE(W) - H = sum_j pi_j KL(p_j || q_j) + sum_j pi_j (-log(1 - eps_j))``, where ``q_j`` is the softmax restricted to
-the support S_j and ``eps_j`` the probability given to tokens outside it. The naive difference ``CE - H`` loses
-everything below 1e-16, and ``softmax - p`` loses the tail of the gradient long before; here both parts are computed
-separately, the tail in log space, so late training stays visible.
+``CE(W) - H = sum_j pi_j KL(p_j || q_j) + sum_j pi_j (-log(1 - eps_j))``, where ``q_j`` is the softmax
+restricted to the support S_j and ``eps_j`` the probability given to tokens outside it. The naive difference
+``CE - H`` loses everything below 1e-16, and ``softmax - p`` loses the tail of the gradient long before; here
+both parts are computed separately, the tail in log space, so late training stays visible.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import math
 from dataclasses import dataclass
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from .dataset import NTPDataset
+from .doors import as_decoder
 from .errors import UsageError
 
-__all__ = ["GradientParts", "LossParts", "evaluate", "gradient", "gradient_parts"]
+__all__ = ["GradientParts", "LossParts", "evaluate", "gradient", "gradient_parts", "unchecked_gradient"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class LossParts:
     tail : float
         sum_j pi_j (-log(1 - eps_j)).
     log_tail : float
-        Its natural logarithm, good where the tail itself is below the smallest double; -inf if every support is full.
+        Its natural logarithm, good where the tail itself is below the smallest double; -inf if every support
+        is full.
     """
 
     value: float
@@ -65,7 +68,7 @@ class GradientParts:
     log_scale: float
 
 
-def evaluate(weights: Tensor, data: NTPDataset) -> LossParts:
+def evaluate(weights: ArrayLike | Tensor, data: NTPDataset) -> LossParts:
     """Cross-entropy of the decoder ``weights`` on ``data``, split into its two exact parts.
 
     Parameters
@@ -97,16 +100,17 @@ def evaluate(weights: Tensor, data: NTPDataset) -> LossParts:
     """
     log_ratio, log_odds, _ = _split(weights, data)
     in_support = float((data.joint * _exp_minus_1_minus_x(log_ratio)).sum())
-    # -log(1 - eps) = softplus(log_odds); its logarithm is log_odds itself once log_odds < -37
+    # -log(1 - eps) = log(1 + exp(log_odds)); its logarithm is log_odds itself once log_odds < -37
     small = log_odds < -37.0
-    log_terms = torch.where(small, log_odds, torch.nn.functional.softplus(log_odds.clamp(min=-37.0)).log())
+    floored = log_odds.clamp(min=-37.0)
+    log_terms = torch.where(small, log_odds, torch.logaddexp(floored, torch.zeros_like(floored)).log())
     log_tail = float(torch.logsumexp(data.weights.log() + log_terms, 0))
     tail = math.exp(log_tail)
     gap = in_support + tail
     return LossParts(data.entropy + gap, gap, in_support, tail, log_tail)
 
 
-def gradient(weights: Tensor, data: NTPDataset) -> Tensor:
+def gradient(weights: ArrayLike | Tensor, data: NTPDataset) -> Tensor:
     """Gradient of the cross-entropy: ``sum_j pi_j (softmax(W h_j) - p_j) h_j^T``.
 
     Parameters
@@ -125,7 +129,8 @@ def gradient(weights: Tensor, data: NTPDataset) -> Tensor:
 
     Notes
     -----
-    Source: 2402.18551 Eq. (2) (`bias/loss`). Use `gradient_parts` where the tail may be 1e-16 times smaller than the rest.
+    Source: 2402.18551 Eq. (2) (`bias/loss`). Use `gradient_parts` where the tail may be 1e-16 times smaller
+    than the rest.
 
     Examples
     --------
@@ -133,18 +138,37 @@ def gradient(weights: Tensor, data: NTPDataset) -> Tensor:
     >>> gradient(torch.zeros(2, 1, dtype=torch.float64), data).tolist()
     [[0.0], [0.0]]
     """
-    log_ratio, log_odds, off = _split(weights, data)
-    pattern = data.pattern
-    q = data.conditionals * log_ratio.exp()
-    mass = torch.sigmoid(log_odds)
-    residual = off.exp_().mul_(mass[:, None])
-    residual[pattern.contexts, pattern.tokens] = (
-        data.conditionals * log_ratio.expm1() - mass[pattern.contexts] * q
-    )
-    return residual.mul_(data.weights[:, None]).T @ data.embeddings
+    return _gradient_at(_checked_logits(weights, data), data)
 
 
-def gradient_parts(weights: Tensor, data: NTPDataset) -> GradientParts:
+def unchecked_gradient(weights: Tensor, data: NTPDataset) -> Tensor:
+    """`gradient` without looking at its input, for loops that made the decoder themselves.
+
+    Parameters
+    ----------
+    weights : Tensor (V, d)
+        In the type and on the device of ``data``.
+    data : NTPDataset
+
+    Returns
+    -------
+    Tensor (V, d)
+        NaN where logits are NaN or +inf.
+
+    Notes
+    -----
+    Source: 2402.18551 Eq. (2) (`bias/loss`).
+
+    Examples
+    --------
+    >>> data = NTPDataset([[1.0]], [[1.0, 0.0]])
+    >>> unchecked_gradient(torch.tensor([[690.0], [0.0]], dtype=torch.float64), data).tolist()
+    [[-2.17...e-300], [2.17...e-300]]
+    """
+    return _gradient_at(data.embeddings @ weights.T, data)
+
+
+def gradient_parts(weights: ArrayLike | Tensor, data: NTPDataset) -> GradientParts:
     """The gradient with its in-support part and its tail kept apart, the tail with a common scale removed.
 
     Parameters
@@ -181,34 +205,52 @@ def gradient_parts(weights: Tensor, data: NTPDataset) -> GradientParts:
     tail = off.exp_()
     tail[pattern.contexts, pattern.tokens] = -data.conditionals * log_ratio.exp()
     scale = (log_mass - log_scale).exp() if math.isfinite(log_scale) else torch.zeros_like(log_mass)
-    return GradientParts(
-        inside.T @ data.embeddings, tail.mul_(scale[:, None]).T @ data.embeddings, log_scale
-    )
+    return GradientParts(inside.T @ data.embeddings, tail.mul_(scale[:, None]).T @ data.embeddings, log_scale)
 
 
-def _split(weights: Tensor, data: NTPDataset) -> tuple[Tensor, Tensor, Tensor]:
-    """log(q/p) on the supports (n,), log(eps/(1-eps)) by context (m,), log u off the supports (m, V; -inf inside)."""
-    if weights.shape != (data.vocab_size, data.dim):
-        raise UsageError(
-            f"weights has shape {tuple(weights.shape)}, expected (vocab_size, dim) = {(data.vocab_size, data.dim)}"
-        )
-    logits = data.embeddings @ weights.T
+def _checked_logits(weights: ArrayLike | Tensor, data: NTPDataset) -> Tensor:
+    """The matrix H W^T (m, V), finite."""
+    decoder = as_decoder(weights, (data.vocab_size, data.dim), data.embeddings)
+    logits = data.embeddings @ decoder.T
+    if not all(bool(torch.isfinite(extreme)) for extreme in torch.aminmax(logits)):
+        raise UsageError("weights gives logits beyond the largest number; every weights @ h_j must be finite")
+    return logits
+
+
+def _gradient_at(logits: Tensor, data: NTPDataset) -> Tensor:
+    contexts, tokens, p = data.pattern.contexts, data.pattern.tokens, data.conditionals
+    residual = torch.softmax(logits, 1)
+    inside = residual[contexts, tokens]
+    residual[contexts, tokens] = 0.0
+    mass_inside, mass_off = data.pattern.sum(inside), residual.sum(1)
+    # softmax - p, but with 1 = mass_inside + mass_off: after a single next token only the tail is left
+    residual[contexts, tokens] = inside - p * mass_inside[contexts] - p * mass_off[contexts]
+    return residual.mul_(data.weights[:, None]).T @ data.embeddings
+
+
+def _split(weights: ArrayLike | Tensor, data: NTPDataset) -> tuple[Tensor, Tensor, Tensor]:
+    """Log(q/p) on the supports (n,), log(eps/(1-eps)) by context (m,), log u off them (m, V; -inf inside)."""
+    logits = _checked_logits(weights, data)
     pattern = data.pattern
     inside = pattern.inside(logits)
+    # differences from the largest logit come first: adding its size back would round the small terms away
+    top = pattern.max(inside)
+    inside -= top[pattern.contexts]
     inside_total = pattern.logsumexp(inside)
     log_ratio = inside - inside_total[pattern.contexts] - data.log_conditionals
     off = pattern.outside(logits)
     off_total = torch.logsumexp(off, 1)
-    log_odds = off_total - inside_total
-    if not bool(torch.isfinite(inside_total).all()) or bool(torch.isnan(log_odds).any()):
-        raise UsageError("weights gives logits that are not finite; every entry of weights @ h_j must be finite")
+    log_odds = (off_total - top) - inside_total
     # a full support has off_total = -inf: its row of `off` is -inf and must stay so, not become NaN
     off -= off_total.nan_to_num(neginf=0.0)[:, None]
     return log_ratio, log_odds, off
 
 
 def _exp_minus_1_minus_x(x: Tensor) -> Tensor:
-    """exp(x) - 1 - x >= 0 to full relative accuracy; sum_z p_z of it at x = log(q/p) is KL(p || q), as sum q = sum p."""
+    """The number exp(x) - 1 - x >= 0 to full relative accuracy.
+
+    Its mean under p at x = log(q/p) is KL(p || q), because q and p have the same sum.
+    """
     nested = torch.ones_like(x)  # x^2/2 (1 + x/3 (1 + x/4 (...))), enough terms for |x| < 0.1
     for n in range(11, 2, -1):
         nested = 1.0 + nested * x / n

@@ -7,7 +7,6 @@ import os
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +25,7 @@ _HEADER = "header"
 
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> Path:
-    """Call ``write(file)`` on a temporary file beside ``path``, then rename it: the old file or the new, never half.
+    """Call ``write(file)`` on a temporary file, then rename it to ``path``: old file or new, never half.
 
     Examples
     --------
@@ -67,12 +66,13 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
 def save_arrays(
     path: str | os.PathLike[str], kind: str, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]
 ) -> Path:
-    """Save arrays as one ``.npz`` with a JSON header (kind, format version, library version, ``meta``); no pickle.
+    """Save arrays as one ``.npz`` with a JSON header (kind, format and library version, ``meta``); no pickle.
 
     Examples
     --------
     >>> import tempfile, pathlib
-    >>> path = save_arrays(pathlib.Path(tempfile.mkdtemp()) / "a.npz", "note", {"x": np.arange(3)}, {"steps": 2})
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.npz"
+    >>> path = save_arrays(path, "note", {"x": np.arange(3)}, {"steps": 2})
     >>> arrays, meta = load_arrays(path, "note")
     >>> arrays["x"], meta
     (array([0, 1, 2]), {'steps': 2})
@@ -107,11 +107,11 @@ def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, NDAr
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(arrays.pop(_HEADER).tobytes().decode("utf-8"))
         found, version, meta = header["kind"], int(header["format"]), dict(header["meta"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # damaged bytes: whatever the zip, deflate, array or JSON reader runs into
         raise CheckpointError(f"{path}: not a file of this library, or damaged ({error})") from error
     if version > FORMAT_VERSION:
         raise CheckpointError(f"{path}: format {version} is newer than {FORMAT_VERSION}; update ntp_theory")

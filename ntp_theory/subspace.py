@@ -1,9 +1,9 @@
 """The data subspace F, on which training converges, and its complement, along which it diverges.
 
-F is spanned by ``(e_z - e_z') h_j^T`` for z, z' in the same support S_j; W lies in its complement exactly when the
-in-support logits of every context are equal. F may have dimension in the thousands inside a space of dimension V*d,
-so it is handled through its generators ``(e_z - e_a) h_j^T / ||h_j||`` (a the anchor token of S_j) and a pivoted
-Cholesky factor of their Gram matrix; nothing of size Vd x Vd is formed.
+F is spanned by ``(e_z - e_z') h_j^T`` for z, z' in the same support S_j; W lies in its complement exactly
+when the in-support logits of every context are equal. F may have dimension in the thousands inside a space of
+dimension V*d, so it is handled through its generators ``(e_z - e_a) h_j^T / ||h_j||`` (a the anchor token of
+S_j) and a pivoted Cholesky factor of their Gram matrix; nothing of size Vd x Vd is formed.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import lapack
 from torch import Tensor
 
 from .dataset import NTPDataset
-from .errors import UsageError
+from .doors import as_decoder
 from .support import SupportPattern
 
 __all__ = ["DataSubspace", "data_subspace", "project", "project_complement"]
 
-# A generator within this distance (generators have norm sqrt 2) of the span of the others counts as dependent; the
-# Gram matrix sees its square, which must stay above rounding.
+# A generator within this distance (generators have norm sqrt 2) of the span of the others counts as
+# dependent; the Gram matrix sees its square, which must stay above rounding.
 DEPENDENCE = 1e-6
 
 
@@ -53,8 +54,12 @@ class DataSubspace:
 
     def __init__(self, embeddings: Tensor, pattern: SupportPattern) -> None:
         self._shape = (pattern.vocab_size, embeddings.shape[1])
-        self._norms = embeddings.norm(dim=1)
-        self._unit = embeddings / torch.where(self._norms > 0, self._norms, 1.0)[:, None]
+        largest = embeddings.abs().amax(1, keepdim=True)
+        # squares must neither overflow nor vanish
+        scaled = embeddings / torch.where(largest > 0, largest, 1.0)
+        self._unit: Tensor = scaled / scaled.norm(dim=1, keepdim=True).clamp(min=1.0)
+        norms = (embeddings * self._unit).sum(1)
+        self._norms = torch.where(norms > 0, norms, 1.0)
         others = torch.ones_like(pattern.tokens, dtype=torch.bool)
         others[pattern.starts] = False
         self.contexts = pattern.contexts[others]
@@ -63,35 +68,34 @@ class DataSubspace:
         self._pivots, self._factor = self._factorise()
         self.dim = len(self._pivots)
 
-    def differences(self, weights: Tensor) -> Tensor:
+    def differences(self, weights: ArrayLike | Tensor) -> Tensor:
         """``(e_z - e_a)^T W h_j`` for every generator (j, z); (n - m,)."""
-        return self._pairing(weights) * self._norms[self.contexts]
+        return self._pairing(as_decoder(weights, self._shape, self._unit)) * self._norms[self.contexts]
 
-    def project(self, weights: Tensor) -> Tensor:
+    def project(self, weights: ArrayLike | Tensor) -> Tensor:
         """P_F W, the orthogonal projection on F; (V, d)."""
-        if weights.shape != self._shape:
-            raise UsageError(f"weights has shape {tuple(weights.shape)}, expected {self._shape}")
+        weights = as_decoder(weights, self._shape, self._unit)
         first = self._combine(self._solve(self._pairing(weights)[self._pivots]))
-        # the Gram matrix squares the condition number; a second pass on the remainder restores the lost digits
+        # the Gram matrix squares the condition number; a second pass on the rest restores the lost digits
         return first + self._combine(self._solve(self._pairing(weights - first)[self._pivots]))
 
-    def project_complement(self, weights: Tensor) -> Tensor:
+    def project_complement(self, weights: ArrayLike | Tensor) -> Tensor:
         """P_perp W = W - P_F W; (V, d)."""
+        weights = as_decoder(weights, self._shape, self._unit)
         once = weights - self.project(weights)
         return once - self._combine(self._solve(self._pairing(once)[self._pivots]))
 
     def interpolate(self, differences: Tensor) -> Tensor:
-        """The element of F with the given logit differences (n - m,) on an independent set of generators; (V, d).
+        """The element of F with given logit differences (n - m,) on an independent set of generators; (V, d).
 
         If the values are consistent this is the smallest W with ``differences(W)`` equal to them everywhere.
         """
-        scale = torch.where(self._norms > 0, self._norms, 1.0)[self.contexts]
-        target = (differences / scale)[self._pivots]
+        target = (differences / self._norms[self.contexts])[self._pivots]
         first = self._combine(self._solve(target))
         return first + self._combine(self._solve(target - self._pairing(first)[self._pivots]))
 
     def dependency(self, generator: int) -> Tensor:
-        """Coefficients y (n - m,) with ``sum_g y_g (e_z - e_a) h_j^T = 0`` and y = 1 at a dependent generator."""
+        """Coefficients y (n - m,), ``sum_g y_g (e_z - e_a) h_j^T = 0``, y = 1 at a dependent generator."""
         column = torch.zeros(len(self.contexts), dtype=self._unit.dtype, device=self._unit.device)
         column[generator] = 1.0
         target = self._pairing(self._combine(column, every=True))[self._pivots]
@@ -99,7 +103,7 @@ class DataSubspace:
         remainder = self._combine(column, every=True) - self._combine(solution)
         solution = solution + self._solve(self._pairing(remainder)[self._pivots])
         column[self._pivots] -= solution
-        scale = torch.where(self._norms > 0, self._norms, 1.0)[self.contexts]
+        scale = self._norms[self.contexts]
         return column * scale[generator] / scale
 
     def _pairing(self, weights: Tensor) -> Tensor:
@@ -110,7 +114,8 @@ class DataSubspace:
         chosen = slice(None) if every else self._pivots
         rows = coefficients[:, None] * self._unit[self.contexts[chosen]]
         out = rows.new_zeros(self._shape)
-        return out.index_add_(0, self.tokens[chosen], rows).index_add_(0, self.anchors[chosen], rows, alpha=-1)
+        out.index_add_(0, self.tokens[chosen], rows)
+        return out.index_add_(0, self.anchors[chosen], rows, alpha=-1)
 
     def _solve(self, target: Tensor) -> Tensor:
         return torch.cholesky_solve(target[:, None], self._factor)[:, 0]
@@ -126,7 +131,7 @@ class DataSubspace:
         chosen = torch.from_numpy(pivots[:rank].astype(np.int64) - 1)
         return chosen.to(device), lower.to(device, self._unit.dtype)
 
-    def _gram(self) -> np.ndarray:  # type: ignore[type-arg]
+    def _gram(self) -> NDArray[np.float64]:
         h = self._unit.double().cpu()
         j, z, a = (index.cpu() for index in (self.contexts, self.tokens, self.anchors))
         gram = (h @ h.T)[j][:, j]
@@ -154,7 +159,7 @@ def data_subspace(data: NTPDataset) -> DataSubspace:
     return _cache[data]
 
 
-def project(weights: Tensor, data: NTPDataset) -> Tensor:
+def project(weights: ArrayLike | Tensor, data: NTPDataset) -> Tensor:
     """P_F W: the part of the decoder that training fits to the log-odds.
 
     Parameters
@@ -169,7 +174,7 @@ def project(weights: Tensor, data: NTPDataset) -> Tensor:
     Raises
     ------
     UsageError
-        If ``weights`` has the wrong shape.
+        If ``weights`` has the wrong shape or entries that are not finite.
 
     Notes
     -----
@@ -184,7 +189,7 @@ def project(weights: Tensor, data: NTPDataset) -> Tensor:
     return data_subspace(data).project(weights)
 
 
-def project_complement(weights: Tensor, data: NTPDataset) -> Tensor:
+def project_complement(weights: ArrayLike | Tensor, data: NTPDataset) -> Tensor:
     """P_perp W: the part along which training diverges; equal in-support logits in every context.
 
     Parameters
@@ -199,7 +204,7 @@ def project_complement(weights: Tensor, data: NTPDataset) -> Tensor:
     Raises
     ------
     UsageError
-        If ``weights`` has the wrong shape.
+        If ``weights`` has the wrong shape or entries that are not finite.
 
     Notes
     -----

@@ -8,6 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from .errors import DatasetError
+
 __all__ = ["SupportPattern"]
 
 
@@ -15,13 +17,15 @@ __all__ = ["SupportPattern"]
 class SupportPattern:
     """The pairs (j, z) with z in S_j, in row order; per-context reductions over them.
 
-    The conditions, the NTP-SVM and the subspace F depend on the data through the embeddings and this pattern alone
-    (`bias/svm-structure` iii), so they take a pattern; arbitrary data passes an extended one (`bias/any-data`).
+    The conditions, the NTP-SVM and the subspace F depend on the data through the embeddings and this pattern
+    alone (`bias/svm-structure` iii), so they take a pattern; arbitrary data passes an extended one
+    (`bias/any-data`).
 
     Attributes
     ----------
     contexts, tokens : Tensor (n,), int64
-        Entry i is token ``tokens[i]`` in the support of context ``contexts[i]``; sorted by context, then token.
+        Entry i is token ``tokens[i]`` in the support of context ``contexts[i]``; sorted by context, then
+        token.
     num_contexts, vocab_size : int
         m and V.
 
@@ -39,7 +43,10 @@ class SupportPattern:
 
     @classmethod
     def from_mask(cls, mask: Tensor) -> SupportPattern:
-        """The pattern of a boolean matrix (m, V)."""
+        """The pattern of a boolean matrix (m, V), every row of which holds a True."""
+        if not bool((full := mask.any(1)).all()):
+            row = int((~full).nonzero()[0])
+            raise DatasetError(f"mask row {row} has an empty support; every context needs a next token")
         contexts, tokens = mask.nonzero(as_tuple=True)
         return cls(contexts, tokens, mask.shape[0], mask.shape[1])
 
@@ -84,7 +91,7 @@ class SupportPattern:
         return out.scatter_reduce_(0, self.contexts, values, "amax", include_self=False)
 
     def logsumexp(self, values: Tensor) -> Tensor:
-        """log of the sum of exp(values) over each support: (m,)."""
+        """Log of the sum of exp(values) over each support: (m,)."""
         top = self.max(values)
         return self.sum((values - top[self.contexts]).exp_()).log_() + top
 
@@ -93,10 +100,21 @@ class SupportPattern:
         return logits[self.contexts, self.tokens]
 
     def outside(self, logits: Tensor) -> Tensor:
-        """Copy of a matrix (m, V) with -inf on the pattern: reductions along rows then see off-support tokens only."""
+        """Copy of a matrix (m, V) with -inf on the pattern, so that maxima see off-support tokens only."""
         out = logits.clone()
         out[self.contexts, self.tokens] = -torch.inf
         return out
+
+    def margins(self, logits: Tensor) -> Tensor:
+        """Smallest in-support minus largest off-support logit by context (m,); +inf for a full support."""
+        return self.min(self.inside(logits)) - self.outside(logits).amax(1)
+
+    def select(self, chosen: Tensor) -> SupportPattern:
+        """The pattern of some contexts, given by increasing index; they are numbered anew."""
+        number = torch.full((self.num_contexts,), -1, device=chosen.device)
+        number[chosen] = torch.arange(len(chosen), device=chosen.device)
+        kept = number[self.contexts] >= 0
+        return SupportPattern(number[self.contexts[kept]], self.tokens[kept], len(chosen), self.vocab_size)
 
     def to(self, device: torch.device | str) -> SupportPattern:
         """The same pattern on another device."""

@@ -1,0 +1,67 @@
+# `make verify` and `make test` need Python >= 3.11 and make; everything else they set up themselves, in $(VENV).
+
+VENV   ?= .venv
+PIP    ?= pip==26.3
+OUT    ?= out
+
+# The first Python >= 3.11 on the path; `make PYTHON=/path/to/python test` takes another.
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$python $(NEW_ENOUGH) >/dev/null 2>&1 && { echo $$python; break; }; done)
+
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help verify test lint types doctest unit docs examples clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+verify: $(VENV)/.package  ## check every claim of the theory (budget quick); the report goes to out/report.html
+	$(BIN)/ntp-theory verify --budget quick --out $(OUT)
+
+test: lint types doctest unit  ## the next four: lint, types, doctest, unit
+
+lint: $(VENV)/.dev  ## style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev  ## strict type check of the package
+	$(BIN)/mypy
+
+# One thread a process: the problems are small, and the tests run in two processes. HYPOTHESIS_PROFILE=ci derandomises
+# the tests, HYPOTHESIS_PROFILE=exhaustive tries many more examples.
+doctest unit: export OMP_NUM_THREADS := 1
+
+doctest: $(VENV)/.dev  ## the examples in the docstrings
+	$(BIN)/python -m pytest -q --doctest-modules ntp_theory
+
+unit: $(VENV)/.dev  ## the tests, the commands and the example of the README among them
+	$(BIN)/python -m pytest -q -n 2
+
+docs: $(VENV)/.docs  ## the documentation, warnings as errors, in docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+examples: $(VENV)/.package  ## every script under examples/
+	@set -e; for script in examples/*/[!_]*.py; do echo "$$script"; $(BIN)/python "$$script"; done
+
+clean:  ## remove what the targets wrote, the environment included
+	rm -rf $(VENV) $(OUT) build dist docs/_build docs/_generated docs/jupyter_execute
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# Set-up. A stamp is newer than the files that say what to install, or the install runs again.
+INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+$(VENV)/.package: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" && $(PYTHON) $(NEW_ENOUGH) || \
+		{ echo "error: no Python >= 3.11 found; install one, or name it: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet '$(PIP)'
+	$(INSTALL) --editable '.[exact,text]'
+	@touch $@
+
+$(VENV)/.dev $(VENV)/.docs: $(VENV)/.%: $(VENV)/.package
+	$(INSTALL) --group $*
+	@touch $@

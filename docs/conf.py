@@ -1,0 +1,78 @@
+"""Sphinx configuration; two pages are generated from the package, so that they cannot drift from it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from types import ModuleType
+
+from sphinx.application import Sphinx
+
+import ntp_theory
+import ntp_theory.claims
+
+HERE = Path(__file__).parent
+GENERATED = HERE / "_generated"
+
+project = "ntp_theory"
+author = "ntp_theory authors"
+copyright = "2026, ntp_theory authors"
+version = release = ntp_theory.__version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "_generated/api.md", "jupyter_execute"]
+html_theme = "furo"
+html_title = f"ntp_theory {release}"
+
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+# A cached notebook would survive a change of the package: always run.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+napoleon_google_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+
+
+def api_page() -> str:
+    """Every name in ``ntp_theory.__all__``, grouped by the module it comes from."""
+    sections: dict[str, list[str]] = {}
+    for name in ntp_theory.__all__:
+        member = getattr(ntp_theory, name)
+        if isinstance(member, ModuleType):
+            sections.setdefault(member.__name__, []).append(f"automodule:: {member.__name__}\n   :members:")
+        elif inspect.isclass(member):
+            section = sections.setdefault(member.__module__, [])
+            section.append(f"autoclass:: ntp_theory.{name}\n   :members:")
+        elif callable(member):
+            sections.setdefault(member.__module__, []).append(f"autofunction:: ntp_theory.{name}")
+        else:
+            sections.setdefault("ntp_theory", []).append(f"autodata:: ntp_theory.{name}")
+    return "\n".join(
+        f"## `{module}`\n\n```{{eval-rst}}\n" + "\n\n".join(f".. {entry}" for entry in entries) + "\n```\n"
+        for module, entries in sections.items()
+    )
+
+
+def claims_page() -> str:
+    """The registry of claims, one section a claim, linked to the theory page where that states it."""
+    explained = set(re.findall(r"^\((\S+)\)=$", (HERE / "theory.md").read_text(encoding="utf-8"), re.MULTILINE))
+    lines = ["# The claims", "", (HERE / "claims_intro.md").read_text(encoding="utf-8")]
+    return "\n".join(lines + sorted(explained))
+
+
+def generate(app: Sphinx) -> None:
+    """Write the generated pages before Sphinx reads its sources."""
+    GENERATED.mkdir(exist_ok=True)
+    (GENERATED / "api.md").write_text(api_page(), encoding="utf-8")
+    (GENERATED / "claims.md").write_text(claims_page(), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> None:
+    """Register the generator."""
+    app.connect("builder-inited", generate)

@@ -1,0 +1,14 @@
+"""Compatibility and separability of a dataset, each answer with the object that proves it."""
+
+from .certificates import Contradiction, FarkasCertificate
+from .compatibility import Compatibility, check_compatibility
+from .separability import Separability, check_separability
+
+__all__ = [
+    "Compatibility",
+    "Contradiction",
+    "FarkasCertificate",
+    "Separability",
+    "check_compatibility",
+    "check_separability",
+]

@@ -1,0 +1,205 @@
+"""Proofs of "no": why data is not separable, or not compatible, in terms of its contexts and tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..dataset import NTPDataset
+
+__all__ = ["Contradiction", "FarkasCertificate"]
+
+
+@dataclass(frozen=True, eq=False)
+class FarkasCertificate:
+    """Multipliers c with ``sum_j h_j c_j^T = 0``, rows summing to 0 and ``c_{jv} <= 0`` off the supports.
+
+    For any W that satisfies (6a), ``0 = <sum_j h_j c_j^T, W^T> = sum_{j,v} |c_{jv}| (margin of (j, v))``: a weighted
+    sum of margins is 0, so they cannot all be at least 1. Each off-support pair with a nonzero coefficient is *blocked*: no
+    direction that separates the rest weakly can push that token below the support of that context.
+
+    Attributes
+    ----------
+    contexts, tokens : Tensor (n,), int64
+        The entries that are not zero.
+    coefficients : Tensor (n,)
+        Their values; off-support entries are negative and sum to -1.
+    off_support : Tensor (n,), bool
+        Which of them are off-support pairs.
+    residual : float
+        Frobenius norm of ``sum_j h_j c_j^T``, zero but for rounding.
+    data : NTPDataset
+
+    Notes
+    -----
+    Source: Farkas' lemma on 2402.18551 Definition 2 (`bias/definition-2`, `svm/dual`).
+    """
+
+    contexts: Tensor
+    tokens: Tensor
+    coefficients: Tensor
+    off_support: Tensor
+    residual: float
+    data: NTPDataset
+
+    @classmethod
+    def from_matrix(cls, multipliers: Tensor, data: NTPDataset) -> FarkasCertificate:
+        """Certificate with the non-zero entries of a matrix (m, V), normalised."""
+        off = multipliers.clone()
+        off[data.pattern.contexts, data.pattern.tokens] = 0.0
+        scaled = multipliers / -off.sum()
+        contexts, tokens = scaled.nonzero(as_tuple=True)
+        residual = float((scaled.T @ data.embeddings).norm())
+        return cls(
+            contexts, tokens, scaled[contexts, tokens], off[contexts, tokens] < 0, residual, data
+        )
+
+    @property
+    def margin_bound(self) -> float:
+        """Certified bound: every W that satisfies (6a) with ``||W|| <= 1`` has margin at most this.
+
+        It equals ``residual``, plus the violation of the row sums and signs, which vanish but for rounding.
+        """
+        return self.residual
+
+    def dense(self) -> Tensor:
+        """The multipliers as a matrix (m, V)."""
+        out = self.coefficients.new_zeros(self.data.num_contexts, self.data.vocab_size)
+        out[self.contexts, self.tokens] = self.coefficients
+        return out
+
+    def violations(self) -> dict[str, float]:
+        """How far each rule is from holding, recomputed: stationarity, row sums, signs, normalisation.
+
+        Every entry is zero but for rounding when the certificate is valid.
+        """
+        dense, mask = self.dense(), self.data.support
+        off = torch.where(mask, 0.0, dense)
+        return {
+            "stationarity": float((dense.T @ self.data.embeddings).norm()),
+            "row sums": float(dense.sum(1).abs().max()),
+            "signs": float(off.clamp(min=0.0).max()),
+            "normalisation": abs(float(off.sum()) + 1.0),
+        }
+
+    def blocked(self, limit: int | None = None) -> list[tuple[str, str, float]]:
+        """Blocked pairs as (context name, token name, weight), heaviest first."""
+        picked = self.off_support.nonzero()[:, 0]
+        order = picked[self.coefficients[picked].argsort(stable=True)][:limit]
+        return [
+            (self.data.context_name(j), self.data.token_name(v), -c)
+            for j, v, c in zip(
+                self.contexts[order].tolist(),
+                self.tokens[order].tolist(),
+                self.coefficients[order].tolist(),
+                strict=True,
+            )
+        ]
+
+    def describe(self, limit: int = 8) -> str:
+        """The certificate in words: which tokens cannot be separated after which contexts."""
+        pairs = int(self.off_support.sum())
+        rows = len(self.contexts[self.off_support].unique())
+        lines = [
+            f"not NTP-separable: a combination of {len(self.coefficients)} constraints over "
+            f"{len(self.contexts.unique())} contexts vanishes (residual {self.residual:.1e}); "
+            f"{pairs} (context, token) pairs in {rows} contexts are blocked, the heaviest:"
+        ]
+        lines += [
+            f"  after {context}: {token} cannot be pushed below the tokens that follow (weight {weight:.3g})"
+            for context, token, weight in self.blocked(limit)
+        ]
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form: the entries by index and name."""
+        return {
+            "kind": "farkas",
+            "residual": self.residual,
+            "entries": [
+                {"context": self.data.context_name(j), "token": self.data.token_name(v), "coefficient": c}
+                for j, v, c in zip(
+                    self.contexts.tolist(), self.tokens.tolist(), self.coefficients.tolist(), strict=True
+                )
+            ],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Contradiction:
+    """Coefficients y over log-odds constraints whose left-hand sides cancel while the right-hand sides do not.
+
+    ``sum_i y_i (e_{z_i} - e_{a_i}) h_{j_i}^T = 0`` but ``sum_i y_i log(p_{j_i z_i} / p_{j_i a_i}) = value != 0``: no W
+    satisfies (4).
+
+    Attributes
+    ----------
+    contexts, tokens, anchors : Tensor (n,), int64
+        The constraints used: log-odds of ``tokens`` against ``anchors`` after ``contexts``.
+    coefficients : Tensor (n,)
+    value : float
+        The contradiction, nats.
+    residual : float
+        Frobenius norm of the left-hand side, zero but for rounding.
+    data : NTPDataset
+
+    Notes
+    -----
+    Source: Fredholm alternative on 2402.18551 Definition 1 (`bias/definition-1`, `bias/compatibility-exact`).
+    """
+
+    contexts: Tensor
+    tokens: Tensor
+    anchors: Tensor
+    coefficients: Tensor
+    value: float
+    residual: float
+    data: NTPDataset
+
+    @property
+    def norm_bound(self) -> float:
+        """Certified bound: a W that satisfies (4) would have at least this norm (infinite without rounding)."""
+        return abs(self.value) / self.residual if self.residual else float("inf")
+
+    def describe(self, limit: int = 8) -> str:
+        """The contradiction in words: which log-odds are tied together, and by how much they miss."""
+        order = self.coefficients.abs().argsort(descending=True, stable=True)
+        lines = [
+            f"not NTP-compatible: {len(order)} log-odds are tied by a linear relation that gives 0 for every decoder "
+            f"and {self.value:.6g} nats for the data:"
+        ]
+        for i in order[:limit].tolist():
+            j, z, a = int(self.contexts[i]), int(self.tokens[i]), int(self.anchors[i])
+            lines.append(
+                f"  {float(self.coefficients[i]):+.4g} x log-odds of {self.data.token_name(z)} against "
+                f"{self.data.token_name(a)} after {self.data.context_name(j)}"
+            )
+        if len(order) > limit:
+            lines.append(f"  and {len(order) - limit} more")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form: the constraints by name."""
+        return {
+            "kind": "contradiction",
+            "value": self.value,
+            "residual": self.residual,
+            "entries": [
+                {
+                    "context": self.data.context_name(j),
+                    "token": self.data.token_name(z),
+                    "against": self.data.token_name(a),
+                    "coefficient": y,
+                }
+                for j, z, a, y in zip(
+                    self.contexts.tolist(),
+                    self.tokens.tolist(),
+                    self.anchors.tolist(),
+                    self.coefficients.tolist(),
+                    strict=True,
+                )
+            ],
+        }

@@ -1,0 +1,149 @@
+"""`descend`: the one loop that runs every gradient method."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from ..construct._arguments import whole
+from ..dataset import NTPDataset
+from ..doors import as_decoder
+from ..errors import SolverError, UsageError
+from ..loss import LossParts, evaluate
+from ..runs import Progress
+from .checkpoint import Checkpoint
+from .methods import Method, find_method
+from .record import Schedule, recorded_steps
+from .trajectory import Record, Trajectory
+
+__all__ = ["descend"]
+
+
+def descend(
+    data: NTPDataset,
+    method: str | Method[Any] = "gd",
+    *,
+    steps: int,
+    step_size: float | None = None,
+    init: ArrayLike | Tensor | None = None,
+    record: Schedule = "log",
+    callback: Callable[[Record], bool | None] | None = None,
+    progress: bool = False,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> Trajectory:
+    """Run a gradient method on the cross-entropy and record where it goes.
+
+    Parameters
+    ----------
+    data : NTPDataset
+    method : str or Method
+        A name in `METHODS`, or a method object.
+    steps : int
+        Number of steps.
+    step_size : float, optional
+        Eta of a method given by name; its own choice if not given (for "gd" one over `smoothness_bound`).
+    init : Tensor (V, d), optional
+        The decoder W_0 to start from; zero if not given.
+    record : {"log", "all"}, int or iterable of int
+        The steps to record, see `recorded_steps`.
+    callback : callable, optional
+        Called with each new `Record`; the decoder in it is a copy. If it returns True the run ends there.
+    progress : bool
+        Show progress on a terminal.
+    checkpoint : path, optional
+        A file in which the run is saved every half minute, at its end, and when it is interrupted by whatever
+        exception. If it exists and holds this very run (data, method, step size, init, and all steps recorded
+        that should be), the run goes on from there, and what it returns is bit for bit what it would have
+        been without the interruption (on the CPU and with the same number of threads); ``steps`` may be
+        larger than before.
+
+    Returns
+    -------
+    Trajectory
+
+    Raises
+    ------
+    UsageError
+        An unknown method, a step size that is not positive and finite, ``init`` of another shape or not
+        finite, steps outside the run.
+    SolverError
+        If the loss is no longer finite; ``best`` is the last recorded decoder.
+    CheckpointError
+        If the checkpoint is damaged or belongs to another run; the message names what differs.
+
+    Notes
+    -----
+    Source: 2402.18551 Section 4 (`bias/lemma-2`, `bias/theorem-2`).
+
+    Examples
+    --------
+    >>> data = NTPDataset([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    >>> run = descend(data, steps=1000, step_size=1.0, record=[1, 10, 100, 1000])
+    >>> [f"{gap:.4f}" for gap in run.gap.tolist()]
+    ['0.5371', '0.1537', '0.0200', '0.0020']
+    """
+    steps = whole("steps", steps, at_least=0)
+    schedule = recorded_steps(record, steps)
+    method = find_method(method, step_size)
+    start = _start(data, init)
+    step, state = 0, method.init(data, start)
+    records: list[Record] = []
+    file = None if checkpoint is None else Checkpoint(checkpoint, method, data, start)
+    if file is not None:
+        if file.path.exists():
+            step, state, records = file.load(state, schedule, steps)
+        else:
+            file.save(step, state, records)  # what cannot be written is known before the work, not after
+    wanted, note = set(schedule), ""
+    with Progress(steps, method.name, enabled=progress) as shown:
+        try:
+            while True:
+                if step in wanted and not (records and records[-1].step == step):
+                    loss = _measure(step, state.weights, data, records)
+                    records.append(Record(step, state.weights, loss))
+                    note = f"loss above entropy {loss.gap:.3e}"
+                    if callback is not None and callback(Record(step, state.weights.clone(), loss)):
+                        break
+                if step == steps:
+                    break
+                # one assignment: an interruption falls before both stores or after them, at a call or a jump
+                step, state = step + 1, method.step(state)
+                shown.update(step, note)
+                if file is not None and file.due():
+                    file.save(step, state, records)
+        finally:
+            if file is not None:
+                file.save(step, state, records)
+    return Trajectory.from_records(records, data, method=method.name, step_size=state.step_size)
+
+
+def _start(data: NTPDataset, init: ArrayLike | Tensor | None) -> Tensor:
+    shape = (data.vocab_size, data.dim)
+    if init is None:
+        return data.embeddings.new_zeros(shape)
+    start = as_decoder(init, shape, data.embeddings, "init").clone()
+    if not bool(torch.isfinite(data.embeddings @ start.T).all()):
+        raise UsageError("init gives logits beyond the largest number; every init @ h_j must be finite")
+    return start
+
+
+def _measure(step: int, weights: Tensor, data: NTPDataset, records: list[Record]) -> LossParts:
+    """The loss, or an error if the run has left the finite numbers."""
+    try:
+        loss = evaluate(weights, data)
+        if math.isfinite(loss.value):
+            return loss
+        reason = f"it is {loss.value}"
+    except UsageError as error:
+        reason = str(error)
+    raise SolverError(
+        f"the loss is not finite at step {step} ({reason}); take a smaller step_size",
+        status="not finite",
+        best=records[-1].weights if records else None,
+    )

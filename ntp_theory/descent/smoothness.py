@@ -1,0 +1,108 @@
+"""How large a gradient step may be: the smoothness constant of the cross-entropy."""
+
+from __future__ import annotations
+
+import math
+import sys
+from numbers import Real
+
+import torch
+
+from ..dataset import NTPDataset
+from ..errors import UsageError
+
+__all__ = ["check_step_size", "default_step_size", "smoothness_bound"]
+
+LARGEST = sys.float_info.max
+
+
+def smoothness_bound(data: NTPDataset) -> float:
+    """Upper bound ``1/2 lambda_max(sum_j pi_j h_j h_j^T)`` on the smoothness constant L of the cross-entropy.
+
+    Parameters
+    ----------
+    data : NTPDataset
+
+    Returns
+    -------
+    float
+        No Hessian of the loss has a larger eigenvalue. Gradient descent with a step size of at most one over
+        it never increases the loss, and below two over it still decreases it wherever the gradient is not 0.
+
+    Notes
+    -----
+    Source: derived (`bias/smoothness`); 2402.18551 uses L and gives no value.
+
+    Examples
+    --------
+    >>> smoothness_bound(NTPDataset([[2.0, 0.0], [0.0, 1.0]], [[0.5, 0.5], [1.0, 0.0]]))
+    1.0
+    """
+    rows = data.embeddings.double() * data.weights.double().sqrt()[:, None]
+    gram = rows.T @ rows if data.dim < data.num_contexts else rows @ rows.T
+    if not bool(torch.isfinite(gram).all()):
+        return math.inf
+    # rounding in the products and in the eigenvalue, so that this is a bound on a computer too
+    rounding = 1 + (data.num_contexts + data.dim + 10) * torch.finfo(gram.dtype).eps
+    return float(torch.linalg.eigvalsh(gram)[-1].clamp(min=0.0)) / 2 * rounding
+
+
+def default_step_size(data: NTPDataset) -> float:
+    """One over `smoothness_bound`; a step then lowers the loss by at least half of it times ``||grad CE||^2``.
+
+    Parameters
+    ----------
+    data : NTPDataset
+
+    Returns
+    -------
+    float
+        1 if every embedding is zero: the loss is then constant.
+
+    Raises
+    ------
+    UsageError
+        If the embeddings are so large or so small that the number does not exist in double precision.
+
+    Notes
+    -----
+    Source: derived (`bias/smoothness`).
+
+    Examples
+    --------
+    >>> round(default_step_size(NTPDataset([[2.0]], [[0.5, 0.5]])), 12)
+    0.5
+    """
+    bound = smoothness_bound(data)
+    if bound == 0.0 and not bool(data.embeddings.any()):
+        return 1.0
+    step_size = 1 / bound if bound > 0.0 else math.inf
+    if step_size in (0.0, math.inf):
+        raise UsageError(
+            f"step_size is not given and its default, one over the smoothness bound {bound}, is not a positive "
+            "finite number; give step_size, or scale the embeddings"
+        )
+    return step_size
+
+
+def check_step_size(step_size: object) -> float:
+    """A step size as a float: positive and finite.
+
+    Above two over the smoothness constant descent is not promised, but not impossible either, so a large step
+    size is not refused; the recorded losses show what it does.
+
+    Raises
+    ------
+    UsageError
+        If it is not a positive finite number.
+
+    Examples
+    --------
+    >>> check_step_size(0.0)
+    Traceback (most recent call last):
+    ...
+    ntp_theory.errors.UsageError: step_size is 0.0; it must be a positive finite number
+    """
+    if isinstance(step_size, Real) and not isinstance(step_size, bool) and 0 < step_size <= LARGEST:
+        return float(step_size)
+    raise UsageError(f"step_size is {step_size!r}; it must be a positive finite number")

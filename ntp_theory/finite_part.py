@@ -1,0 +1,122 @@
+"""The in-support loss ``CE_F`` on the subspace F: its minimiser, and its Hessian solved against a right-hand side.
+
+``CE_F(W)`` is the cross-entropy with every softmax restricted to its support (`bias/auxiliary-loss`). It depends on
+P_F W alone, is strictly convex on F, and its gradient and Hessian map into F, so Newton's method with conjugate
+gradients started in F stays there without a projection.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .dataset import NTPDataset
+from .errors import SolverError
+
+__all__ = ["InSupportLoss"]
+
+
+class InSupportLoss:
+    """``CE_F`` of a dataset.
+
+    Parameters
+    ----------
+    data : NTPDataset
+
+    Notes
+    -----
+    Source: 2402.18551 Eq. (12) (`bias/auxiliary-loss`, `bias/lemma-4`).
+
+    Examples
+    --------
+    >>> loss = InSupportLoss(NTPDataset([[1.0]], [[0.25, 0.75, 0.0]]))
+    >>> minimiser = loss.minimise()
+    >>> round(float((minimiser[1] - minimiser[0]).exp()), 9)
+    3.0
+    """
+
+    def __init__(self, data: NTPDataset) -> None:
+        self._data, self._pattern = data, data.pattern
+
+    def probabilities(self, weights: Tensor) -> Tensor:
+        """In-support softmax p_bar_{j,z} on the entries of the pattern; (n,)."""
+        inside = self._pattern.inside(self._data.embeddings @ weights.T)
+        return (inside - self._pattern.logsumexp(inside)[self._pattern.contexts]).exp_()
+
+    def value(self, weights: Tensor) -> float:
+        """CE_F(W), nats."""
+        inside = self._pattern.inside(self._data.embeddings @ weights.T)
+        logs = inside - self._pattern.logsumexp(inside)[self._pattern.contexts]
+        return -float((self._data.joint * logs).sum())
+
+    def gradient(self, weights: Tensor) -> Tensor:
+        """Gradient of CE_F, in F; (V, d)."""
+        pi = self._data.weights[self._pattern.contexts]
+        return self._gather(pi * (self.probabilities(weights) - self._data.conditionals))
+
+    def hessian_product(self, probabilities: Tensor, direction: Tensor) -> Tensor:
+        """Hessian of CE_F, where the in-support softmax is ``probabilities``, applied to a matrix; (V, d)."""
+        inside = self._pattern.inside(self._data.embeddings @ direction.T)
+        mean = self._pattern.sum(probabilities * inside)
+        pi = self._data.weights[self._pattern.contexts]
+        return self._gather(pi * probabilities * (inside - mean[self._pattern.contexts]))
+
+    def solve_hessian(self, weights: Tensor, target: Tensor, *, tol: float = 1e-13) -> Tensor:
+        """X in F with Hessian(W) X = target, for a target in F; conjugate gradients to ``tol`` relative."""
+        probabilities = self.probabilities(weights)
+        solution = torch.zeros_like(target)
+        residual, search = target.clone(), target.clone()
+        size = start = float((residual * residual).sum())
+        for _ in range(10 * target.numel()):
+            if size <= tol**2 * start:
+                break
+            image = self.hessian_product(probabilities, search)
+            curvature = float((search * image).sum())
+            if curvature <= 0.0:  # rounding: the remaining residual lies outside F
+                break
+            solution += size / curvature * search
+            residual -= size / curvature * image
+            previous, size = size, float((residual * residual).sum())
+            search = residual + size / previous * search
+        return solution
+
+    def minimise(self, *, tol: float = 1e-12, max_iterations: int = 100) -> Tensor:
+        """The unique minimiser of CE_F on F; (V, d).
+
+        Parameters
+        ----------
+        tol : float
+            Norm of the gradient, relative to ``sum_j pi_j ||h_j||``.
+        max_iterations : int
+
+        Raises
+        ------
+        SolverError
+            If Newton's method stops above ``tol``.
+        """
+        weights = self._data.embeddings.new_zeros(self._data.vocab_size, self._data.dim)
+        scale = float((self._data.weights * self._data.embeddings.norm(dim=1)).sum())
+        value = self.value(weights)
+        for _ in range(max_iterations):
+            gradient = self.gradient(weights)
+            size = float(gradient.norm())
+            if size <= tol * scale:
+                return weights
+            step = self.solve_hessian(weights, gradient, tol=min(1e-2, size / scale))
+            slope = float((gradient * step).sum())
+            length, after = 1.0, self.value(weights - step)
+            while after > value - 1e-4 * length * slope + 1e-15 * abs(value) and length > 1e-10:
+                length /= 2
+                after = self.value(weights - length * step)
+            weights, value = weights - length * step, after
+        raise SolverError(
+            f"Newton's method on CE_F stopped at a gradient of {size:.2e}, asked for {tol * scale:.2e}",
+            status="iteration limit",
+            best=weights,
+        )
+
+    def _gather(self, values: Tensor) -> Tensor:
+        """``sum_{j,z} value_{j,z} e_z h_j^T``; (V, d)."""
+        matrix = values.new_zeros(self._data.num_contexts, self._data.vocab_size)
+        matrix[self._pattern.contexts, self._pattern.tokens] = values
+        return matrix.T @ self._data.embeddings

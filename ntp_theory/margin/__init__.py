@@ -1,0 +1,6 @@
+"""The NTP-SVM: the minimum-norm separating direction, its dual, and the certificate that goes with every answer."""
+
+from .solution import SVMSolution
+from .svm import solve_svm
+
+__all__ = ["SVMSolution", "solve_svm"]

@@ -1,0 +1,85 @@
+"""The NTP-SVM written down for cvxpy, as in the paper: the reference that our own solver is held against."""
+
+from __future__ import annotations
+
+import cvxpy as cp
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..dataset import NTPDataset
+from ..errors import SolverError, UsageError
+from ..subspace import data_subspace
+
+__all__ = ["solve_reference"]
+
+
+def solve_reference(data: NTPDataset, *, solver: str | None, tol: float) -> tuple[Tensor, Tensor, str, int]:
+    """Solve the NTP-SVM with any solver that cvxpy has, and make its answer feasible.
+
+    Parameters
+    ----------
+    data : NTPDataset
+    solver : str or None
+        A solver installed for cvxpy; Clarabel if not given.
+    tol : float
+        Relative gap asked of Clarabel; other solvers run with their defaults. The answer is judged by us either way.
+
+    Returns
+    -------
+    direction : Tensor (V, d)
+    duals : Tensor (m, V)
+    name : str
+    iterations : int
+
+    Raises
+    ------
+    UsageError
+        If that solver is not installed.
+    SolverError
+        If it fails or stops without a separating direction.
+
+    Notes
+    -----
+    Source: 2402.18551 Definition 3 (`bias/definition-3`).
+    """
+    name = (solver or "CLARABEL").upper()
+    if name not in cp.installed_solvers():
+        raise UsageError(f"solver is {solver!r}; cvxpy has {', '.join(cp.installed_solvers())}")
+    h = data.embeddings.detach().cpu().double().numpy()
+    pattern = data.pattern.to("cpu")
+    contexts, tokens = pattern.contexts.numpy(), pattern.tokens.numpy()
+    anchors = pattern.anchors.numpy()
+    off_contexts, off_tokens = (~pattern.mask()).numpy().nonzero()
+    others = np.ones(len(tokens), dtype=bool)
+    others[pattern.starts.numpy()] = False
+
+    w = cp.Variable((data.vocab_size, data.dim))
+    logits = w @ h.T
+
+    def differences(j: np.ndarray, v: np.ndarray) -> cp.Expression:  # type: ignore[type-arg]
+        return logits[anchors[j], j] - logits[v, j]
+
+    equal = [differences(contexts[others], tokens[others]) == 0] if others.any() else []
+    apart = differences(off_contexts, off_tokens) >= 1
+    problem = cp.Problem(cp.Minimize(cp.sum_squares(w) / 2), [*equal, apart])
+    tight = {"tol_gap_rel": tol, "tol_gap_abs": tol, "tol_feas": min(tol, 1e-9)} if name == "CLARABEL" else {}
+    try:
+        problem.solve(solver=name, **tight)
+    except cp.SolverError as error:
+        raise SolverError(f"{name} failed on the NTP-SVM: {error}", status="solver error") from error
+    if w.value is None:
+        raise SolverError(f"{name} gave no direction; status {problem.status}", status=str(problem.status))
+
+    direction = data_subspace(data).project_complement(torch.from_numpy(np.array(w.value)).to(data.embeddings))
+    margin = float(data.pattern.margins(data.embeddings @ direction.T).min())
+    if not margin > 0:
+        raise SolverError(
+            f"{name} returned a direction of margin {margin:.2e} (status {problem.status}); it does not separate",
+            status=str(problem.status),
+            best=direction,
+        )
+    duals = torch.zeros(data.num_contexts, data.vocab_size, dtype=torch.float64)
+    duals[off_contexts, off_tokens] = torch.from_numpy(np.maximum(np.asarray(apart.dual_value), 0.0))
+    iterations = int(problem.solver_stats.num_iters or 0)
+    return direction / margin, duals.to(data.embeddings), f"cvxpy/{name}", iterations

@@ -1,0 +1,83 @@
+"""What README.md shows is true: its commands exist, and its example prints what is printed there."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import ntp_theory
+from ntp_theory import cli
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [
+    words
+    for language, block in BLOCKS
+    if language == "sh"
+    for line in block.splitlines()
+    if (words := line.split("#")[0].split())
+]
+
+
+def help_of(*arguments: str) -> str:
+    """The help text of a subcommand; a subcommand that does not exist ends with another status."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as end:
+        cli.main([*arguments, "--help"])
+    assert end.value.code == 0
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_commands_exist(words: list[str]) -> None:
+    program, target, *rest = words
+    if program == "make":
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE)
+    else:
+        assert program == "ntp-theory"
+        text = help_of(target)
+        assert [option for option in rest if option.startswith("--") and option not in text] == []
+
+
+def test_every_kind_of_command_is_shown() -> None:
+    shown = {" ".join(words[:2]) for words in COMMANDS}
+    assert {"make verify", "make test"} <= shown
+    assert {f"ntp-theory {name}" for name in ("verify", "analyze", "svm", "descend", "claims")} <= shown
+
+
+def test_example_prints_what_is_shown() -> None:
+    languages = [language for language, _ in BLOCKS]
+    where = languages.index("python")
+    assert languages[where + 1] == "text"
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(BLOCKS[where][1], "README.md", "exec"), {})
+    assert out.getvalue() == BLOCKS[where + 1][1]
+
+
+def test_one_version_everywhere() -> None:
+    version = ntp_theory.__version__
+    assert re.search(rf"^version: {re.escape(version)}$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert re.search(rf"^## \[{re.escape(version)}\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+
+
+def test_constraints_cover_every_requirement() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = list(project["project"]["dependencies"])
+    for extra in project["project"]["optional-dependencies"].values():
+        needed += extra
+    for group in project["dependency-groups"].values():
+        needed += [requirement for requirement in group if isinstance(requirement, str)]
+
+    def name(requirement: str) -> str:
+        return re.split(r"[<>=\[; ]", requirement)[0].lower().replace("_", "-")
+
+    pinned = {name(line) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    assert {name(requirement) for requirement in needed} <= pinned
