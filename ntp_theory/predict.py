@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from .asymptotics import ActiveConstraints, finite_constant, mean_offset
 from .conditions import Compatibility, check_compatibility
 from .dataset import NTPDataset
 from .finite_part import InSupportLoss
@@ -65,6 +67,49 @@ class Limit:
     compatibility: Compatibility
     svm: SVMSolution
 
+    @cached_property
+    def active(self) -> ActiveConstraints:
+        """The active constraints of the NTP-SVM, with the rates of their slow modes (`bias/sharp-gd-duals`)."""
+        return ActiveConstraints(self.data, self.finite, self.duals)
+
+    @cached_property
+    def offset(self) -> Tensor:
+        """``lim W_k - W_mm log(eta k)`` as far as the data decides it (`bias/offset`); (V, d), F part W*."""
+        return self.active.offset()
+
+    @cached_property
+    def mean_offset(self) -> float:
+        """``lim <W_k, W_mm> / ||W_mm||^2 - log(eta k)``: the offset along W_mm, a sharp number (`bias/offset`)."""
+        return mean_offset(self.data, self.finite, self.duals)
+
+    @property
+    def burn_in(self) -> float:
+        """eta k at which the predicted decoder first points along W_mm, exp(-mean_offset); laws need much more."""
+        return math.exp(-self.mean_offset)
+
+    def decoder(self, steps: float, step_size: float = 1.0) -> Tensor:
+        """The predicted W_k after ``steps`` gradient steps, ``W_mm log(eta k) + offset``; (V, d)."""
+        if self.direction is None:
+            return self.finite
+        return self.direction * math.log(step_size * steps) + self.offset
+
+    @cached_property
+    def reference(self) -> NTPDataset:
+        """The dataset with conditionals p_bar = in-support softmax at W*: its entropy gap is CE - inf CE of the data.
+
+        The same data if compatible. In general CE_F(W) - CE_F(W*) = sum_j pi_j KL(p_bar_j || q_j), since the gradient
+        of CE_F vanishes at W*; so the exact split of the loss serves incompatible data too (`bias/any-data`).
+        """
+        if self.compatibility.compatible:
+            return self.data
+        pattern = self.data.pattern
+        rows = torch.zeros(self.data.num_contexts, self.data.vocab_size, dtype=self.finite.dtype)
+        p_bar = InSupportLoss(self.data).probabilities(self.finite)
+        rows[pattern.contexts.cpu(), pattern.tokens.cpu()] = p_bar.cpu()
+        return NTPDataset(
+            self.data.embeddings, rows, self.data.weights, device=self.finite.device, dtype=self.finite.dtype
+        )
+
     def summary(self) -> str:
         """The prediction in words."""
         lines = [
@@ -80,6 +125,7 @@ class Limit:
                 f"gradient descent: eta k (CE - inf CE) -> {self.loss_constant:.6g}, "
                 f"eta k ||P_F W_k - W*|| -> {float(self.finite_constant.norm()):.6g}, "
                 f"d||W_k||/dlog k -> {self.svm.norm:.6g}",
+                f"these laws set in when eta k is far above {self.burn_in:.3g}",
             ]
         else:
             lines.append("no direction: the minimiser is finite and gradient descent converges to it")
@@ -139,19 +185,7 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
         duals=svm.duals,
         support=data.support,
         loss_constant=svm.norm**2,
-        finite_constant=_finite_constant(data, loss, finite, svm.duals),
+        finite_constant=finite_constant(data, finite, svm.duals),
         compatibility=compatibility,
         svm=svm,
     )
-
-
-def _finite_constant(data: NTPDataset, loss: InSupportLoss, finite: Tensor, duals: Tensor) -> Tensor:
-    """``-H_F^{-1} P_F sum_{j,v} alpha_{j,v} (e_v - p_bar_j) h_j^T`` (`bias/sharp-gd-finite`)."""
-    pattern = data.pattern
-    pull = duals.clone()
-    total = duals.sum(1)
-    pull[pattern.contexts, pattern.tokens] = -total[pattern.contexts] * loss.probabilities(finite)
-    force = data_subspace(data).project(pull.T @ data.embeddings)
-    if not bool(torch.any(force)):
-        return torch.zeros_like(force)
-    return -loss.solve_hessian(finite, force)

@@ -79,8 +79,8 @@ def check_compatibility(data: NTPDataset) -> Compatibility:
         log_odds = _log_odds(data, chosen, subspace)
         solution = subspace.interpolate(log_odds)
         misses = subspace.differences(solution) - log_odds
-        residual = float(misses.abs().max()) if len(misses) else 0.0
-        if residual > TOLERANCE * max(1.0, float(log_odds.abs().max())):
+        residual, largest = (float(torch.cat([x.abs(), x.new_zeros(1)]).max()) for x in (misses, log_odds))
+        if residual > TOLERANCE * max(1.0, largest):
             certificate = _contradiction(data, chosen, subspace, log_odds, misses)
             spread = abs(certificate.value) / float(certificate.coefficients.abs().sum())
             return Compatibility(False, None, spread, certificate)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import sys
-from numbers import Real
+from contextlib import suppress
 
+import numpy as np
 import torch
 
 from ..dataset import NTPDataset
 from ..errors import UsageError
 
 __all__ = ["check_step_size", "default_step_size", "smoothness_bound"]
-
-LARGEST = sys.float_info.max
 
 
 def smoothness_bound(data: NTPDataset) -> float:
@@ -48,7 +46,7 @@ def smoothness_bound(data: NTPDataset) -> float:
 
 
 def default_step_size(data: NTPDataset) -> float:
-    """One over `smoothness_bound`; a step then lowers the loss by at least half of it times ``||grad CE||^2``.
+    """One over `smoothness_bound`; a step then lowers the loss by ``||grad CE||^2`` times half of it or more.
 
     Parameters
     ----------
@@ -79,8 +77,8 @@ def default_step_size(data: NTPDataset) -> float:
     step_size = 1 / bound if bound > 0.0 else math.inf
     if step_size in (0.0, math.inf):
         raise UsageError(
-            f"step_size is not given and its default, one over the smoothness bound {bound}, is not a positive "
-            "finite number; give step_size, or scale the embeddings"
+            f"step_size is not given and one over the smoothness bound {bound} is not a positive finite "
+            "number; give step_size or scale the embeddings"
         )
     return step_size
 
@@ -103,6 +101,10 @@ def check_step_size(step_size: object) -> float:
     ...
     ntp_theory.errors.UsageError: step_size is 0.0; it must be a positive finite number
     """
-    if isinstance(step_size, Real) and not isinstance(step_size, bool) and 0 < step_size <= LARGEST:
-        return float(step_size)
-    raise UsageError(f"step_size is {step_size!r}; it must be a positive finite number")
+    number = math.nan
+    if isinstance(step_size, int | float | np.integer | np.floating) and not isinstance(step_size, bool):
+        with suppress(OverflowError):  # an int may be larger than every float
+            number = float(step_size)
+    if not 0.0 < number < math.inf:
+        raise UsageError(f"step_size is {step_size!r}; it must be a positive finite number")
+    return number

@@ -1,0 +1,96 @@
+"""The quantities of 2402.18551 straight from their definitions: dense and slow, and independent of the library's own code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from ...dataset import NTPDataset
+
+__all__ = [
+    "cosine",
+    "cross_entropy",
+    "entropy",
+    "gradient",
+    "in_support_loss",
+    "log_softmax",
+    "off_support_mass",
+    "probabilities",
+    "random_decoders",
+    "rounding",
+    "smallest_margin",
+]
+
+EPS = torch.finfo(torch.float64).eps
+
+
+def probabilities(data: NTPDataset) -> Tensor:
+    """p_{j,z} as a dense matrix (m, V)."""
+    return data.probabilities.to_dense()
+
+
+def log_softmax(weights: Tensor, data: NTPDataset) -> Tensor:
+    """Logarithms of the softmax of W h_j; (m, V)."""
+    return torch.log_softmax(data.embeddings @ weights.T, 1)
+
+
+def cross_entropy(weights: Tensor, data: NTPDataset) -> Tensor:
+    """CE(W), Eq. (2); a scalar that autograd can differentiate."""
+    return -(data.weights * (probabilities(data) * log_softmax(weights, data)).sum(1)).sum()
+
+
+def gradient(weights: Tensor, data: NTPDataset) -> Tensor:
+    """Gradient of CE by automatic differentiation; (V, d)."""
+    variable = weights.clone().requires_grad_()
+    (found,) = torch.autograd.grad(cross_entropy(variable, data), variable)
+    return found
+
+
+def entropy(data: NTPDataset) -> float:
+    """H, nats."""
+    p = probabilities(data)
+    return -float((data.weights * torch.special.xlogy(p, p).sum(1)).sum())
+
+
+def in_support_loss(weights: Tensor, data: NTPDataset) -> float:
+    """CE_F(W), Eq. (12), term by term."""
+    total = 0.0
+    logits, p = data.embeddings @ weights.T, probabilities(data)
+    for j, support in enumerate(data.support):
+        inside = logits[j, support]
+        others = torch.exp(inside[None, :] - inside[:, None]).sum(1)  # z' = z contributes the 1
+        total += float(data.weights[j] * (p[j, support] * others.log()).sum())
+    return total
+
+
+def off_support_mass(weights: Tensor, data: NTPDataset) -> Tensor:
+    """eps_j, the probability outside S_j; (m,)."""
+    return torch.where(data.support, 0.0, log_softmax(weights, data).exp()).sum(1)
+
+
+def smallest_margin(weights: Tensor, data: NTPDataset) -> float:
+    """g(W): the smallest in-support minus off-support logit."""
+    logits = data.embeddings @ weights.T
+    lowest = logits.masked_fill(~data.support, torch.inf).amin(1)
+    return float((lowest - logits.masked_fill(data.support, -torch.inf).amax(1)).min())
+
+
+def random_decoders(data: NTPDataset, count: int, seed: int, scale: float = 1.0) -> Iterator[Tensor]:
+    """Decoders with Gaussian entries."""
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(count):
+        shape = (data.vocab_size, data.dim)
+        yield scale * torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def cosine(a: Tensor, b: Tensor) -> float:
+    """Correlation <A, B> / (||A|| ||B||)."""
+    return float((a * b).sum() / (a.norm() * b.norm()))
+
+
+def rounding(data: NTPDataset, weights: Tensor) -> float:
+    """What a sum over all (j, v) of terms of the size of the logits may lose: 4 m V eps (1 + max |logit|)."""
+    largest = float((data.embeddings @ weights.T).abs().max())
+    return 4 * data.num_contexts * data.vocab_size * EPS * (1 + largest)

@@ -1,0 +1,60 @@
+"""Instances that several claims of 2402.18551 look at, with their predictions and runs: computed once a process."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ... import construct
+from ...compare import Comparison, compare
+from ...dataset import NTPDataset
+from ...descent import Trajectory, descend
+from ...predict import Limit, predict
+from ..registry import Budget, shared
+
+__all__ = ["a2", "a2_comparison", "a2_run", "integer_data", "lemma5", "tiny"]
+
+A2_STEPS: dict[Budget, int] = {"quick": 100_000, "standard": 1_000_000, "full": 1_000_000}
+
+
+@shared
+def a2() -> Limit:
+    """The replica of the paper's experiment, and its prediction."""
+    return predict(construct.a2())
+
+
+@shared
+def tiny() -> Limit:
+    """Six contexts and five tokens, and the prediction."""
+    return predict(construct.tiny())
+
+
+@shared
+def lemma5() -> Limit:
+    """Eight contexts and five tokens, and the prediction."""
+    return predict(construct.lemma5())
+
+
+@shared
+def a2_run(budget: Budget) -> Trajectory:
+    """Gradient descent on the replica with the paper's step size, from zero."""
+    return descend(a2().data, steps=A2_STEPS[budget], step_size=0.5)
+
+
+@shared
+def a2_comparison(budget: Budget) -> Comparison:
+    """That run against the prediction."""
+    return compare(a2_run(budget), a2())
+
+
+@shared
+def integer_data(count: int = 24, seed: int = 0) -> tuple[NTPDataset, ...]:
+    """Small datasets of integer counts on integer embeddings, of every kind that chance makes."""
+    r = np.random.default_rng(seed)
+    found: list[NTPDataset] = []
+    while len(found) < count:
+        m, v, d = (int(r.integers(lo, hi)) for lo, hi in ((2, 5), (2, 5), (1, 4)))
+        embeddings = r.integers(-2, 3, (m, d))
+        counts = r.integers(1, 5, (m, v)) * (r.random((m, v)) < 0.6)
+        if len(np.unique(embeddings, axis=0)) == m and counts.any(1).all():
+            found.append(NTPDataset.from_counts(embeddings, counts))
+    return tuple(found)
