@@ -12,10 +12,12 @@ from torch import Tensor
 
 from .support import SupportPattern
 
-__all__ = ["project_cone", "project_face"]
+__all__ = ["project_cone"]
 
 
-def project_cone(matrix: Tensor, pattern: SupportPattern, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def project_cone(
+    matrix: Tensor, pattern: SupportPattern, start: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Orthogonal projection of a matrix on the cone of multipliers.
 
     Parameters
@@ -54,26 +56,14 @@ def project_cone(matrix: Tensor, pattern: SupportPattern, start: Tensor | None =
         return (inside_sum + torch.where(active, off, 0.0).sum(1)) / (pattern.sizes + count), count
 
     # One step from anywhere lands right of the root; from there mu only falls, and so do the counts of active tokens.
+    # Ties may swing by rounding, so the loop goes on only while some count reaches a new low.
     mu, _ = newton(mu)
-    before = torch.full_like(pattern.sizes, pattern.vocab_size + 1)
+    lowest = torch.full_like(pattern.sizes, pattern.vocab_size + 1)
     while True:
         mu, count = newton(mu)
-        if not bool((count < before).any()):
+        if not bool((count < lowest).any()):
             break
-        before = count
+        lowest = torch.minimum(lowest, count)
     projection = (off - mu[:, None]).clamp_(max=0.0)
     projection[pattern.contexts, pattern.tokens] = inside - mu[pattern.contexts]
     return projection, mu
-
-
-def project_face(matrix: Tensor, free: Tensor) -> Tensor:
-    """Projection on the subspace of matrices that vanish outside ``free`` (bool, m x V) and whose rows sum to 0.
-
-    Examples
-    --------
-    >>> project_face(torch.tensor([[1.0, 3.0, 5.0]]), torch.tensor([[True, True, False]]))
-    tensor([[-1.,  1.,  0.]])
-    """
-    kept = torch.where(free, matrix, 0.0)
-    mean = kept.sum(1) / free.sum(1)
-    return torch.where(free, kept - mean[:, None], 0.0)

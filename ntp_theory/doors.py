@@ -142,7 +142,8 @@ def as_decoder(
 ) -> Tensor:
     """The decoder W (V, d) of a caller: finite, detached, in the type and on the device of ``like``."""
     try:
-        tensor = torch.as_tensor(weights)
+        # by way of numpy: torch makes a list of numbers single precision
+        tensor = weights if isinstance(weights, Tensor) else torch.from_numpy(np.array(weights))
         if tensor.is_complex():
             raise TypeError(f"got {tensor.dtype}")
         tensor = tensor.detach().to(like.device, like.dtype)

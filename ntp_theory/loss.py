@@ -222,9 +222,10 @@ def _gradient_at(logits: Tensor, data: NTPDataset) -> Tensor:
     residual = torch.softmax(logits, 1)
     inside = residual[contexts, tokens]
     residual[contexts, tokens] = 0.0
-    mass_inside, mass_off = data.pattern.sum(inside), residual.sum(1)
+    mass_inside = data.pattern.sum(inside).index_select(0, contexts)
+    mass_off = residual.sum(1).index_select(0, contexts)
     # softmax - p, but with 1 = mass_inside + mass_off: after a single next token only the tail is left
-    residual[contexts, tokens] = inside - p * mass_inside[contexts] - p * mass_off[contexts]
+    residual[contexts, tokens] = inside - p * mass_inside - p * mass_off
     return residual.mul_(data.weights[:, None]).T @ data.embeddings
 
 

@@ -2,29 +2,24 @@
 
 F is spanned by ``(e_z - e_z') h_j^T`` for z, z' in the same support S_j; W lies in its complement exactly
 when the in-support logits of every context are equal. F may have dimension in the thousands inside a space of
-dimension V*d, so it is handled through its generators ``(e_z - e_a) h_j^T / ||h_j||`` (a the anchor token of
-S_j) and a pivoted Cholesky factor of their Gram matrix; nothing of size Vd x Vd is formed.
+dimension V*d: P_F W is the smallest matrix whose in-support logits differ as those of W do, which is one least
+squares problem for `ntp_theory.elimination`; nothing of size Vd x Vd, nor a Gram matrix of generators, is formed.
 """
 
 from __future__ import annotations
 
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import lapack
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from .dataset import NTPDataset
 from .doors import as_decoder
+from .elimination import Elimination
 from .support import SupportPattern
 
 __all__ = ["DataSubspace", "data_subspace", "project", "project_complement"]
-
-# A generator within this distance (generators have norm sqrt 2) of the span of the others counts as
-# dependent; the Gram matrix sees its square, which must stay above rounding.
-DEPENDENCE = 1e-6
 
 
 class DataSubspace:
@@ -39,7 +34,7 @@ class DataSubspace:
     Attributes
     ----------
     dim : int
-        dim F, decided numerically: generators within 1e-6 of the span of others count as dependent.
+        dim F, decided numerically: relations that hold to 1e-6, relative, count as exact.
 
     Notes
     -----
@@ -60,87 +55,34 @@ class DataSubspace:
         self._unit: Tensor = scaled / scaled.norm(dim=1, keepdim=True).clamp(min=1.0)
         norms = (embeddings * self._unit).sum(1)
         self._norms = torch.where(norms > 0, norms, 1.0)
-        others = torch.ones_like(pattern.tokens, dtype=torch.bool)
-        others[pattern.starts] = False
-        self.contexts = pattern.contexts[others]
-        self.tokens = pattern.tokens[others]
-        self.anchors = pattern.anchors[self.contexts]
-        self._pivots, self._factor = self._factorise()
-        self.dim = len(self._pivots)
-
-    def differences(self, weights: ArrayLike | Tensor) -> Tensor:
-        """``(e_z - e_a)^T W h_j`` for every generator (j, z); (n - m,)."""
-        return self._pairing(as_decoder(weights, self._shape, self._unit)) * self._norms[self.contexts]
+        self._contexts = pattern.contexts
+        self._elimination = Elimination(self._unit, pattern)
+        self.dim = self._elimination.rank
 
     def project(self, weights: ArrayLike | Tensor) -> Tensor:
         """P_F W, the orthogonal projection on F; (V, d)."""
         weights = as_decoder(weights, self._shape, self._unit)
-        first = self._combine(self._solve(self._pairing(weights)[self._pivots]))
-        # the Gram matrix squares the condition number; a second pass on the rest restores the lost digits
-        return first + self._combine(self._solve(self._pairing(weights - first)[self._pivots]))
+        return self._elimination.fit(self._elimination.pairing(weights)).weights
 
     def project_complement(self, weights: ArrayLike | Tensor) -> Tensor:
         """P_perp W = W - P_F W; (V, d)."""
         weights = as_decoder(weights, self._shape, self._unit)
-        once = weights - self.project(weights)
-        return once - self._combine(self._solve(self._pairing(once)[self._pivots]))
+        return weights - self.project(weights)
 
-    def interpolate(self, differences: Tensor) -> Tensor:
-        """The element of F with given logit differences (n - m,) on an independent set of generators; (V, d).
+    def interpolate(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """The element of F whose in-support logits are nearest to values (n,) up to a constant a context.
 
-        If the values are consistent this is the smallest W with ``differences(W)`` equal to them everywhere.
+        Returns
+        -------
+        weights : Tensor (V, d)
+        misfit : Tensor (n,)
+            What is left of the values, zero but for rounding if they can be met. If not, ``C = misfit / ||h_j||^2`` has
+            rows that sum to 0 and ``sum_j h_j c_j^T = 0``, so ``sum C logits = 0`` for every decoder, while
+            ``sum C values > 0``: a proof that they cannot.
         """
-        target = (differences / self._norms[self.contexts])[self._pivots]
-        first = self._combine(self._solve(target))
-        return first + self._combine(self._solve(target - self._pairing(first)[self._pivots]))
-
-    def dependency(self, generator: int) -> Tensor:
-        """Coefficients y (n - m,), ``sum_g y_g (e_z - e_a) h_j^T = 0``, y = 1 at a dependent generator."""
-        column = torch.zeros(len(self.contexts), dtype=self._unit.dtype, device=self._unit.device)
-        column[generator] = 1.0
-        target = self._pairing(self._combine(column, every=True))[self._pivots]
-        solution = self._solve(target)
-        remainder = self._combine(column, every=True) - self._combine(solution)
-        solution = solution + self._solve(self._pairing(remainder)[self._pivots])
-        column[self._pivots] -= solution
-        scale = self._norms[self.contexts]
-        return column * scale[generator] / scale
-
-    def _pairing(self, weights: Tensor) -> Tensor:
-        logits = self._unit @ weights.T
-        return logits[self.contexts, self.tokens] - logits[self.contexts, self.anchors]
-
-    def _combine(self, coefficients: Tensor, *, every: bool = False) -> Tensor:
-        chosen = slice(None) if every else self._pivots
-        rows = coefficients[:, None] * self._unit[self.contexts[chosen]]
-        out = rows.new_zeros(self._shape)
-        out.index_add_(0, self.tokens[chosen], rows)
-        return out.index_add_(0, self.anchors[chosen], rows, alpha=-1)
-
-    def _solve(self, target: Tensor) -> Tensor:
-        return torch.cholesky_solve(target[:, None], self._factor)[:, 0]
-
-    def _factorise(self) -> tuple[Tensor, Tensor]:
-        """Indices of independent generators and the lower Cholesky factor of their Gram matrix."""
-        device, count = self._unit.device, len(self.contexts)
-        if count == 0:
-            return torch.zeros(0, dtype=torch.int64, device=device), self._unit.new_zeros(0, 0)
-        gram = self._gram()
-        factor, pivots, rank, _ = lapack.dpstrf(gram, tol=DEPENDENCE**2, lower=1, overwrite_a=1)
-        lower = torch.from_numpy(np.tril(factor[:rank, :rank]))
-        chosen = torch.from_numpy(pivots[:rank].astype(np.int64) - 1)
-        return chosen.to(device), lower.to(device, self._unit.dtype)
-
-    def _gram(self) -> NDArray[np.float64]:
-        h = self._unit.double().cpu()
-        j, z, a = (index.cpu() for index in (self.contexts, self.tokens, self.anchors))
-        gram = (h @ h.T)[j][:, j]
-        sign = (z[:, None] == z).to(torch.int8)
-        sign -= (z[:, None] == a).to(torch.int8)
-        sign -= (a[:, None] == z).to(torch.int8)
-        sign += (a[:, None] == a).to(torch.int8)
-        out = gram.mul_(sign).numpy()
-        return np.asfortranarray(out)
+        scale = self._norms[self._contexts]
+        fit = self._elimination.fit(values / scale)
+        return fit.weights, fit.residual * scale
 
 
 _cache: WeakKeyDictionary[NTPDataset, DataSubspace] = WeakKeyDictionary()

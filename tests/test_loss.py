@@ -21,7 +21,7 @@ from mpmath import mpf
 
 from ntp_theory.dataset import NTPDataset
 from ntp_theory.errors import UsageError
-from ntp_theory.loss import _exp_minus_1_minus_x, evaluate, gradient, gradient_parts
+from ntp_theory.loss import _exp_minus_1_minus_x, evaluate, gradient, gradient_parts, unchecked_gradient
 from ntp_theory.subspace import project, project_complement
 from ntp_theory.testing import KINDS, datasets, decoders
 
@@ -254,6 +254,24 @@ def test_gradient_parts(case):
             scaled = floats(exact.tail_gradient * mpmath.exp(-mpf(parts.log_scale)))
         relative = 4 * delta + 4 * EPS * abs(parts.log_scale)
         assert (parts.tail - scaled).abs().max() <= relative * float(data.embeddings.abs().sum(0).max())
+
+
+@given(any_kind)
+def test_the_unchecked_gradient_is_the_gradient(case):
+    data, weights = case
+    assert torch.equal(unchecked_gradient(weights, data), gradient(weights, data))
+
+
+@pytest.mark.parametrize("gap", [0.0, 5.0, 37.0, 300.0, 690.0])
+def test_what_is_all_tail_keeps_its_relative_accuracy_in_the_plain_gradient(gap):
+    """A token in no support; every entry where one token follows. Logits are off by gap * 2^-52."""
+    weights = decoder_with_gap(gap)
+    row, exact = gradient(weights, TAIL_DATA)[3], floats(Exact(weights, TAIL_DATA).tail_gradient)[3]
+    assert (row / exact - 1).abs().max() <= 20 * (gap + 1) * EPS
+    one_hot = NTPDataset([[1.0]], [[1.0, 0.0, 0.0]])
+    weights = torch.tensor([[gap], [0.0], [-1.0]], dtype=torch.float64)
+    found, exact = gradient(weights, one_hot), floats(Exact(weights, one_hot).tail_gradient)
+    assert (found / exact - 1).abs().max() <= 8 * EPS
 
 
 @given(any_kind, st.integers(0, 99))

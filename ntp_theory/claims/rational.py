@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 
-from sympy import QQ
+from sympy import GF, QQ
 from sympy.polys.matrices import DomainMatrix
 from torch import Tensor
 
@@ -18,6 +18,7 @@ __all__ = [
     "generators",
     "is_compatible",
     "is_farkas",
+    "is_full_rank",
     "log_odds_relations",
     "project",
     "rank",
@@ -43,6 +44,20 @@ def rank(rows: Rows) -> int:
     1
     """
     return int(_matrix(rows).rank()) if rows else 0
+
+
+def is_full_rank(rows: Rows) -> bool:
+    """Whether the rows are independent modulo a large prime, which proves that they are; False decides nothing.
+
+    Examples
+    --------
+    >>> is_full_rank([[Fraction(1, 2), Fraction(1)], [Fraction(1), Fraction(1)]])
+    True
+    """
+    scale = math.lcm(*(x.denominator for row in rows for x in row))
+    field = GF(2**61 - 1)
+    entries = [[field(int(x * scale)) for x in row] for row in rows]
+    return int(DomainMatrix(entries, (len(rows), len(rows[0])), field).rank()) == len(rows)
 
 
 def snap(equations: Rows, point: Sequence[float]) -> list[Fraction]:

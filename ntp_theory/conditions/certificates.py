@@ -53,17 +53,16 @@ class FarkasCertificate:
         scaled = multipliers / -off.sum()
         contexts, tokens = scaled.nonzero(as_tuple=True)
         residual = float((scaled.T @ data.embeddings).norm())
-        return cls(
-            contexts, tokens, scaled[contexts, tokens], off[contexts, tokens] < 0, residual, data
-        )
+        return cls(contexts, tokens, scaled[contexts, tokens], off[contexts, tokens] < 0, residual, data)
 
     @property
     def margin_bound(self) -> float:
         """Certified bound: every W that satisfies (6a) with ``||W|| <= 1`` has margin at most this.
 
-        It equals ``residual``, plus the violation of the row sums and signs, which vanish but for rounding.
+        It equals ``residual`` plus ``sum_j |row sum of c_j| ||h_j||``; both vanish but for rounding.
         """
-        return self.residual
+        sums = self.dense().sum(1).abs()
+        return self.residual + float((sums * self.data.embeddings.norm(dim=1)).sum())
 
     def dense(self) -> Tensor:
         """The multipliers as a matrix (m, V)."""
@@ -130,20 +129,21 @@ class FarkasCertificate:
 
 @dataclass(frozen=True, eq=False)
 class Contradiction:
-    """Coefficients y over log-odds constraints whose left-hand sides cancel while the right-hand sides do not.
+    """In-support coefficients c with ``sum_j h_j c_j^T = 0`` and rows summing to 0, but ``sum c log p != 0``.
 
-    ``sum_i y_i (e_{z_i} - e_{a_i}) h_{j_i}^T = 0`` but ``sum_i y_i log(p_{j_i z_i} / p_{j_i a_i}) = value != 0``: no W
-    satisfies (4).
+    For every decoder W and all levels s_j, ``sum_{j,z} c_{jz} (h_j^T w_z + s_j) = 0``; if W satisfied (4) that sum would
+    be ``sum c log p``. So no W does, and none comes nearer to all log-conditionals than ``value``.
 
     Attributes
     ----------
-    contexts, tokens, anchors : Tensor (n,), int64
-        The constraints used: log-odds of ``tokens`` against ``anchors`` after ``contexts``.
+    contexts, tokens : Tensor (n,), int64
+        The entries that are not zero.
     coefficients : Tensor (n,)
+        Their values; absolute values sum to 1.
     value : float
-        The contradiction, nats.
+        ``sum c log p`` > 0, nats.
     residual : float
-        Frobenius norm of the left-hand side, zero but for rounding.
+        Frobenius norm of ``sum_j h_j c_j^T``, zero but for rounding.
     data : NTPDataset
 
     Notes
@@ -153,7 +153,6 @@ class Contradiction:
 
     contexts: Tensor
     tokens: Tensor
-    anchors: Tensor
     coefficients: Tensor
     value: float
     residual: float
@@ -162,44 +161,34 @@ class Contradiction:
     @property
     def norm_bound(self) -> float:
         """Certified bound: a W that satisfies (4) would have at least this norm (infinite without rounding)."""
-        return abs(self.value) / self.residual if self.residual else float("inf")
+        return self.value / self.residual if self.residual else float("inf")
 
     def describe(self, limit: int = 8) -> str:
-        """The contradiction in words: which log-odds are tied together, and by how much they miss."""
+        """The contradiction in words: which conditionals are tied together, and by how much they miss."""
         order = self.coefficients.abs().argsort(descending=True, stable=True)
         lines = [
-            f"not NTP-compatible: {len(order)} log-odds are tied by a linear relation that gives 0 for every decoder "
-            f"and {self.value:.6g} nats for the data:"
+            f"not NTP-compatible: {len(order)} log-conditionals are tied by a linear relation that gives 0 for every "
+            f"decoder and {self.value:.6g} nats for the data; the heaviest:"
         ]
-        for i in order[:limit].tolist():
-            j, z, a = int(self.contexts[i]), int(self.tokens[i]), int(self.anchors[i])
-            lines.append(
-                f"  {float(self.coefficients[i]):+.4g} x log-odds of {self.data.token_name(z)} against "
-                f"{self.data.token_name(a)} after {self.data.context_name(j)}"
-            )
+        lines += [
+            f"  {c:+.4g} x log p({token} | {context})" for context, token, c in self._named(order[:limit])
+        ]
         if len(order) > limit:
             lines.append(f"  and {len(order) - limit} more")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form: the constraints by name."""
+        """JSON-ready form: the entries by name."""
+        entries = self._named(torch.arange(len(self.coefficients)))
         return {
             "kind": "contradiction",
             "value": self.value,
             "residual": self.residual,
-            "entries": [
-                {
-                    "context": self.data.context_name(j),
-                    "token": self.data.token_name(z),
-                    "against": self.data.token_name(a),
-                    "coefficient": y,
-                }
-                for j, z, a, y in zip(
-                    self.contexts.tolist(),
-                    self.tokens.tolist(),
-                    self.anchors.tolist(),
-                    self.coefficients.tolist(),
-                    strict=True,
-                )
-            ],
+            "entries": [{"context": j, "token": z, "coefficient": c} for j, z, c in entries],
         }
+
+    def _named(self, order: Tensor) -> list[tuple[str, str, float]]:
+        return [
+            (self.data.context_name(int(self.contexts[i])), self.data.token_name(int(self.tokens[i])), c)
+            for i, c in zip(order.tolist(), self.coefficients[order].tolist(), strict=True)
+        ]

@@ -9,14 +9,17 @@ from torch import Tensor
 
 from ..dataset import NTPDataset
 from ..subspace import DataSubspace, data_subspace
+from ..support import SupportPattern
 from .certificates import Contradiction
 from .nested import nested_contexts
 
 __all__ = ["Compatibility", "check_compatibility"]
 
-# Log-odds are reproduced when they agree to this many nats, relative to the largest one; interpolation on generators
-# that are independent at 1e-6 loses at most that many digits of double precision.
+# Log-odds are reproduced when they agree to this many nats, relative to the largest logarithm; constraints that are
+# independent at 1e-6 cost at most that many digits of double precision.
 TOLERANCE = 1e-9
+# Entries of a certificate smaller than this, relative to the largest, are rounding.
+SIGNIFICANT = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +32,8 @@ class Compatibility:
     solution : Tensor (V, d) or None
         W*, the solution of (4) in F, if there is one.
     residual : float
-        Largest error of the log-odds of W*, in nats; if not compatible, a certified lower bound on that error for
-        *every* W of norm up to ``certificate.norm_bound``'s scale, ``|value| / ||y||_1``.
+        Largest error of the log-odds of W*, in nats, up to a constant a context; if not compatible,
+        ``certificate.value``: no decoder does better than that in every entry.
     certificate : Contradiction or None
         Why not, if not.
     """
@@ -62,8 +65,8 @@ def check_compatibility(data: NTPDataset) -> Compatibility:
 
     Notes
     -----
-    Source: 2402.18551 Definition 1 (`bias/definition-1`, `bias/data-subspace`). Decided in floating point: generators
-    of F within 1e-6 of the span of others count as dependent.
+    Source: 2402.18551 Definition 1 (`bias/definition-1`, `bias/data-subspace`). Decided in floating point: relations
+    between constraints that hold to 1e-6, relative, count as exact.
 
     Examples
     --------
@@ -76,36 +79,32 @@ def check_compatibility(data: NTPDataset) -> Compatibility:
         whole = len(chosen) == data.num_contexts
         pattern = data.pattern if whole else data.pattern.select(chosen)
         subspace = data_subspace(data) if whole else DataSubspace(data.embeddings[chosen], pattern)
-        log_odds = _log_odds(data, chosen, subspace)
-        solution = subspace.interpolate(log_odds)
-        misses = subspace.differences(solution) - log_odds
-        residual, largest = (float(torch.cat([x.abs(), x.new_zeros(1)]).max()) for x in (misses, log_odds))
-        if residual > TOLERANCE * max(1.0, largest):
-            certificate = _contradiction(data, chosen, subspace, log_odds, misses)
-            spread = abs(certificate.value) / float(certificate.coefficients.abs().sum())
-            return Compatibility(False, None, spread, certificate)
+        logs = _log_conditionals(data, chosen[pattern.contexts], pattern.tokens)
+        solution, misfit = subspace.interpolate(logs)
+        residual = float(misfit.abs().max())
+        if residual > TOLERANCE * max(1.0, float(logs.abs().max())):
+            certificate = _contradiction(data, chosen, pattern, misfit, logs)
+            return Compatibility(False, None, certificate.value, certificate)
     return Compatibility(True, solution, residual, None)
 
 
-def _log_odds(data: NTPDataset, chosen: Tensor, subspace: DataSubspace) -> Tensor:
-    """log(p_{j,z} / p_{j,a_j}) for every generator of the subspace of some contexts; from the counts if there are any."""
+def _log_conditionals(data: NTPDataset, contexts: Tensor, tokens: Tensor) -> Tensor:
+    """log p_{j,z} up to a constant by context, from the counts if there are any: ratios of counts are exact data."""
     mass = data.conditionals if data.counts is None else data.counts.to(data.embeddings.dtype)
-    logs = torch.zeros(data.num_contexts, data.vocab_size, dtype=mass.dtype, device=mass.device)
+    logs = mass.new_zeros(data.num_contexts, data.vocab_size)
     logs[data.pattern.contexts, data.pattern.tokens] = mass.log()
-    j = chosen[subspace.contexts]
-    return logs[j, subspace.tokens] - logs[j, subspace.anchors]
+    return logs[contexts, tokens]
 
 
 def _contradiction(
-    data: NTPDataset, chosen: Tensor, subspace: DataSubspace, log_odds: Tensor, misses: Tensor
+    data: NTPDataset, chosen: Tensor, pattern: SupportPattern, misfit: Tensor, logs: Tensor
 ) -> Contradiction:
-    """The relation behind the largest miss."""
-    y = subspace.dependency(int(misses.abs().argmax()))
-    y = torch.where(y.abs() > 1e-12 * y.abs().max(), y, 0.0)
-    used = y.nonzero()[:, 0]
-    j, z, a = chosen[subspace.contexts[used]], subspace.tokens[used], subspace.anchors[used]
-    rows = y[used, None] * data.embeddings[j]
-    combined = rows.new_zeros(data.vocab_size, data.dim)
-    combined.index_add_(0, z, rows).index_add_(0, a, rows, alpha=-1)
-    value = float((y[used] * log_odds[used]).sum())
-    return Contradiction(j, z, a, y[used], value, float(combined.norm()), data)
+    """The misfit as a certificate on all contexts; entries at rounding level are left out."""
+    squares = data.embeddings[chosen].square().sum(1)[pattern.contexts]
+    c = torch.where(squares > 0, misfit / squares, misfit)
+    c = c / c.abs().sum()
+    used = (c.abs() > SIGNIFICANT * c.abs().max()).nonzero()[:, 0]
+    j, z, c = chosen[pattern.contexts[used]], pattern.tokens[used], c[used]
+    combined = c.new_zeros(data.vocab_size, data.dim)
+    combined.index_add_(0, z, c[:, None] * data.embeddings[j])
+    return Contradiction(j, z, c, float((c * logs[used]).sum()), float(combined.norm()), data)

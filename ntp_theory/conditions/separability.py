@@ -4,8 +4,8 @@ Let ``1_S`` be the 0/1 support matrix and Q the cone of multipliers (`ntp_theory
 distance ``1/2 ||v||^2``, ``v = P_Q(1_S - H W^T)``. This is a squared hinge loss with a free offset by context: it is 0
 exactly when W separates (in-support logits 1 + s_j, off-support logits at most s_j). If the minimum is positive, then at
 the minimiser v is in Q and ``H^T v = 0``: v *is* a Farkas certificate. By Moreau it is the projection of 1_S on the
-cone of all certificates. The question does not change under an invertible map of the embeddings, so they are whitened
-first and the problem is perfectly conditioned in W.
+cone of all certificates. The question does not change when a context is scaled or all embeddings are mapped by an
+invertible matrix, so they are made unit vectors and then whitened: the problem is perfectly conditioned in W.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..cone import project_cone, project_face
+from ..cone import project_cone
 from ..dataset import NTPDataset
+from ..elimination import Elimination
 from ..errors import SolverError
 from ..subspace import data_subspace
 from ..support import SupportPattern
@@ -25,8 +26,10 @@ from .nested import nested_contexts
 
 __all__ = ["Separability", "check_separability"]
 
-# A margin per unit norm below this multiple of the largest embedding is rounding, not separation.
+# A margin below this multiple of ||W|| ||h_j|| is rounding, not separation.
 ROUNDING = 1e-13
+# In-support logits count as equal when they agree to this multiple of the smallest margin.
+LEVEL = 1e-8
 # Rounding of a Farkas certificate: ||sum_j h_j c_j^T|| against sum |c| ||h||, a few hundred units in the last place.
 STATIONARY = 1e-12
 # Steps spent on a part of the contexts, where only a certificate would be final, before taking more of them.
@@ -109,7 +112,8 @@ def check_separability(data: NTPDataset, *, max_iterations: int = 20_000) -> Sep
 def _decide(data: NTPDataset, chosen: Tensor, max_iterations: int) -> Separability | None:
     """The answer that these contexts give for the whole data; None where only more contexts can tell."""
     whole = len(chosen) == data.num_contexts
-    whitened, back = _whiten(data.embeddings[chosen])
+    lengths = _lengths(data)[chosen]
+    whitened, back = _whiten(data.embeddings[chosen] / lengths[:, None])
     fit = _SquaredHinge(whitened, data.pattern.select(chosen))
     for steps in _rounds(max_iterations if whole else min(PARTIAL_ITERATIONS, max_iterations)):
         fit.iterate(steps)
@@ -118,8 +122,9 @@ def _decide(data: NTPDataset, chosen: Tensor, max_iterations: int) -> Separabili
                 return None
             if (answer := _as_direction(fit.weights @ back, data)) is not None:
                 return answer
-        elif fit.stationary() and (multipliers := fit.certificate()) is not None:
-            if (certificate := _as_certificate(multipliers, chosen, data)) is not None:
+        if fit.stationary():
+            certificate = _as_certificate(fit.certificate() / lengths[:, None], chosen, data)
+            if certificate is not None:
                 return Separability(False, None, 0.0, certificate)
     if not whole:
         return None
@@ -159,7 +164,9 @@ class _SquaredHinge:
             self._gradient = self.multipliers.T @ self._u
 
     def separates(self) -> bool:
-        return bool((self._pattern.margins(self._u @ self.weights.T) > 0).all())
+        """Whether in-support logits differ by less than they lie above the rest: worth a look at the exact rules."""
+        logits = self._u @ self.weights.T
+        return bool(_spread(logits, self._pattern).max() < self._pattern.margins(logits).min())
 
     def relative_gradient(self) -> float:
         return float(self._gradient.norm() / self.multipliers.norm())
@@ -171,34 +178,20 @@ class _SquaredHinge:
         self._attempt_at = self.relative_gradient() / 5
         return True
 
-    def certificate(self) -> Tensor | None:
-        """Multipliers near the current ones with ``U^T v = 0``, on the face of their negative entries; None if too far."""
+    def certificate(self) -> Tensor:
+        """Multipliers near the current ones with ``U^T v = 0``, strictly negative off the supports where not zero."""
         inside = self._target > 0
         free = inside | (self.multipliers < 0)
         while True:
-            v = _make_stationary(project_face(self.multipliers, free), self._u, free)
-            if v is None:
-                return None
+            face = SupportPattern.from_mask(free)
+            v = torch.zeros_like(self.multipliers)
+            v[face.contexts, face.tokens] = (
+                Elimination(self._u, face).fit(face.inside(self.multipliers)).residual
+            )
             kept = free & (inside | (v < -SIGNIFICANT * float(v.abs().max())))
             if torch.equal(kept, free):
                 return v
-            free = kept  # the correction turned small entries positive: leave them out
-
-
-def _make_stationary(v: Tensor, u: Tensor, free: Tensor, max_iterations: int = 1000) -> Tensor | None:
-    """The matrix nearest to v on its face with ``U^T v = 0``, by conjugate gradients on the least squares problem."""
-    normal = v.T @ u
-    search, size = normal, float((normal * normal).sum())
-    enough = (STATIONARY / 10 * float(v.norm())) ** 2
-    for _ in range(max_iterations):
-        if size <= enough:
-            return project_face(v, free)
-        image = project_face(u @ search.T, free)
-        v = v - size / float((image * image).sum()) * image
-        normal = v.T @ u
-        previous, size = size, float((normal * normal).sum())
-        search = normal + size / previous * search
-    return None
+            free = kept  # making v stationary turned small entries positive: leave them out
 
 
 def _whiten(embeddings: Tensor) -> tuple[Tensor, Tensor]:
@@ -217,12 +210,27 @@ def _rounds(total: int) -> list[int]:
     return rounds
 
 
+def _lengths(data: NTPDataset) -> Tensor:
+    """Norms of the embeddings; 1 for a zero one. (m,)."""
+    lengths = data.embeddings.norm(dim=1)
+    return torch.where(lengths > 0, lengths, 1.0)
+
+
+def _spread(logits: Tensor, pattern: SupportPattern) -> Tensor:
+    """Largest minus smallest in-support logit by context; (m,)."""
+    inside = pattern.inside(logits)
+    return pattern.max(inside) - pattern.min(inside)
+
+
 def _as_direction(weights: Tensor, data: NTPDataset) -> Separability | None:
-    """The candidate made to satisfy (6a), scaled to margin 1; None if its margin does not survive."""
+    """The candidate made to satisfy (6a), scaled to margin 1; None if its margins do not survive."""
     direction = data_subspace(data).project_complement(weights)
-    margin = float(data.pattern.margins(data.embeddings @ direction.T).min())
-    norm = float(direction.norm())
-    if not margin > ROUNDING * norm * float(data.embeddings.norm(dim=1).max()):
+    logits = data.embeddings @ direction.T
+    margins, norm = data.pattern.margins(logits), float(direction.norm())
+    margin = float(margins.min())
+    # data_subspace takes nearly dependent generators for dependent; (6a) may then still be off
+    level = bool(_spread(logits, data.pattern).max() <= LEVEL * margin)
+    if not level or bool((margins <= ROUNDING * norm * _lengths(data)).any()):
         return None
     return Separability(True, direction / margin, margin / norm, None)
 

@@ -142,10 +142,8 @@ def _pack_state(state: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
 
 
 def _unpack_state(state: Any, arrays: dict[str, NDArray[Any]], numbers: dict[str, Any]) -> Any:
+    """The state with every saved field in place of its own."""
     device = state.weights.device
-    tensors = {
-        name.removeprefix("state."): torch.from_numpy(array).to(device)
-        for name, array in arrays.items()
-        if name.startswith("state.")
-    }
-    return dataclasses.replace(state, **tensors, **numbers)
+    fields, values = _pack_state(state)
+    tensors = {name.removeprefix("state."): torch.from_numpy(arrays[name]).to(device) for name in fields}
+    return dataclasses.replace(state, **tensors, **{name: numbers[name] for name in values})

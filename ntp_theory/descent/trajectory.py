@@ -131,6 +131,8 @@ class Trajectory:
         ------
         CheckpointError
             If the file is missing, damaged, incomplete or of another kind.
+        DatasetError
+            If the dataset in it breaks a rule.
         """
         arrays, meta = runs.load_arrays(path, KIND)
         names = [name for name in arrays if name.startswith("data.")]

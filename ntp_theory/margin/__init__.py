@@ -1,4 +1,4 @@
-"""The NTP-SVM: the minimum-norm separating direction, its dual, and the certificate that goes with every answer."""
+"""The NTP-SVM: the minimum-norm separating direction, its dual, and the certificate of every answer."""
 
 from .solution import SVMSolution
 from .svm import solve_svm

@@ -23,7 +23,8 @@ def solve_reference(data: NTPDataset, *, solver: str | None, tol: float) -> tupl
     solver : str or None
         A solver installed for cvxpy; Clarabel if not given.
     tol : float
-        Relative gap asked of Clarabel; other solvers run with their defaults. The answer is judged by us either way.
+        Relative gap asked of Clarabel; other solvers run with their defaults. The answer is judged by us either
+        way.
 
     Returns
     -------
@@ -71,11 +72,13 @@ def solve_reference(data: NTPDataset, *, solver: str | None, tol: float) -> tupl
     if w.value is None:
         raise SolverError(f"{name} gave no direction; status {problem.status}", status=str(problem.status))
 
-    direction = data_subspace(data).project_complement(torch.from_numpy(np.array(w.value)).to(data.embeddings))
+    found = torch.from_numpy(np.array(w.value)).to(data.embeddings)
+    direction = data_subspace(data).project_complement(found)
     margin = float(data.pattern.margins(data.embeddings @ direction.T).min())
     if not margin > 0:
         raise SolverError(
-            f"{name} returned a direction of margin {margin:.2e} (status {problem.status}); it does not separate",
+            f"{name} returned a direction of margin {margin:.2e} (status {problem.status}); "
+            "it does not separate",
             status=str(problem.status),
             best=direction,
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .. import runs
 from ..dataset import NTPDataset
+from ..errors import CheckpointError
 from ..subspace import data_subspace
 
 __all__ = ["SVMSolution"]
@@ -21,7 +22,8 @@ __all__ = ["SVMSolution"]
 class SVMSolution:
     """The max-margin direction ``W_mm`` with its multipliers, and everything needed to check it.
 
-    All measures are recomputed from ``direction``, ``duals`` and the data; nothing is taken from a solver's report.
+    All measures are recomputed from ``direction``, ``duals`` and the data; nothing is taken from a solver's
+    report.
 
     Attributes
     ----------
@@ -29,7 +31,8 @@ class SVMSolution:
     direction : Tensor (V, d)
         W_mm: in F_perp, every margin at least 1, of minimum Frobenius norm.
     duals : Tensor (m, V)
-        Multipliers alpha_{j,v} >= 0 off the supports, 0 on them, of the problem with objective ``1/2 ||W||^2``.
+        Multipliers alpha_{j,v} >= 0 off the supports, 0 on them, of the problem with objective
+        ``1/2 ||W||^2``.
     method : str
         What computed it.
     iterations : int
@@ -60,41 +63,49 @@ class SVMSolution:
 
     @property
     def margin(self) -> float:
-        """gamma = 1 / ||W_mm||, the max-NTP-margin; infinite when there is no off-support token."""
+        """The max-NTP-margin gamma = 1 / ||W_mm||; infinite when there is no off-support token."""
         return 1.0 / self.norm if self.norm else math.inf
 
     def primal_residual(self) -> float:
         """Largest violation of (6a) and (6b): in-support logits that differ, margins below 1."""
-        logits = self.data.embeddings @ self.direction.T
-        pattern = self.data.pattern
-        inside = pattern.inside(logits)
-        unequal = float((pattern.max(inside) - pattern.min(inside)).max())
-        short = float((1.0 - pattern.margins(logits)).max())
-        return max(unequal, short, 0.0)
+        return self._violation(self.direction)
 
     def dual_residual(self) -> float:
-        """``||W_mm - P_perp sum alpha_{j,v} (e_z - e_v) h_j^T|| / ||W_mm||``, the stationarity error, relative."""
+        """Relative error of stationarity: ``||W_mm - P_perp sum alpha (e_z - e_v) h^T|| / ||W_mm||``."""
         return float((self.direction - self._from_duals()).norm()) / self.norm if self.norm else 0.0
 
     def dual_value(self) -> float:
-        """``sum alpha - 1/2 ||P_perp sum alpha (e_z - e_v) h^T||^2``: a lower bound on ``1/2 ||W_mm||^2``."""
+        """``sum alpha - 1/2 ||P_perp sum alpha (e_z - e_v) h^T||^2``: a lower bound on ``1/2 ||W_mm||^2``.
+
+        -inf if a multiplier is negative or sits on a support: such multipliers bound nothing.
+        """
+        if bool((self.duals < 0).any()) or bool(self.data.pattern.inside(self.duals).any()):
+            return -math.inf
         return float(self.duals.sum()) - 0.5 * float(self._from_duals().square().sum())
 
     def duality_gap(self) -> float:
-        """``1/2 ||direction||^2 - dual_value()``, at least the excess of this direction over the minimum."""
+        """``1/2 ||direction||^2 - dual_value()``: at least what a feasible direction is above the minimum."""
         return 0.5 * float(self.direction.square().sum()) - self.dual_value()
 
     def distance_bound(self) -> float:
-        """Upper bound on ``||direction - W_mm||``: ``sqrt(2 gap)`` with the rounding of the gap added.
+        """Upper bound on ``||direction - W_mm||``; infinite if the direction does not separate.
 
-        The objective is 1-strongly convex. A direction that misses its constraints by rho may undercut the optimal
-        value by ``rho sum alpha``; sums of n terms are taken to lose ``eps (log2 n + 4)`` of their size. In double
+        The direction is first made feasible: projected on F_perp and scaled to margin 1. The objective is
+        1-strongly convex, so the feasible point is within ``sqrt(2 gap)`` of W_mm, gap its own duality gap; the
+        way to it is added. Sums of n terms are taken to lose ``eps (log2 n + 4)`` of their size; in double
         precision the bound therefore bottoms out near ``1e-7 ||W_mm||``.
         """
-        size = float(self.direction.square().sum()) + float(self.duals.sum())
-        eps = torch.finfo(self.direction.dtype).eps
-        rounding = size * (self.primal_residual() + eps * (math.log2(max(self.direction.numel(), 2)) + 4))
-        return math.sqrt(2.0 * (max(self.duality_gap(), 0.0) + rounding))
+        inside = data_subspace(self.data).project_complement(self.direction)
+        logits = self.data.embeddings @ inside.T
+        margin = float(self.data.pattern.margins(logits).min())
+        if not margin > 0:
+            return math.inf
+        feasible = inside / margin
+        square = float(feasible.square().sum())
+        eps = torch.finfo(feasible.dtype).eps * (math.log2(feasible.numel()) + 4)
+        lost = self._violation(feasible) + eps * max(1.0, float(logits.abs().max()) / margin)
+        gap = max(0.5 * square - self.dual_value(), 0.0) + (square + float(self.duals.sum())) * lost
+        return float((self.direction - feasible).norm()) + math.sqrt(2.0 * gap)
 
     def verify(self, tol: float = 1e-6) -> bool:
         """Whether constraints, stationarity and the distance bound (relative) all hold to ``tol``."""
@@ -117,9 +128,10 @@ class SVMSolution:
         """The answer in words: norm, margin, certificate, the heaviest support vectors by name."""
         active = int((self.duals > 0).sum())
         lines = [
-            f"NTP-SVM by {self.method} ({self.iterations} iterations): ||W_mm|| = {self.norm:.8g}, margin {self.margin:.8g}",
-            f"certificate: constraints to {self.primal_residual():.1e}, stationarity to {self.dual_residual():.1e}, "
-            f"gap {self.duality_gap():.1e}, ||W - W_mm|| <= {self.distance_bound():.1e}",
+            f"NTP-SVM by {self.method} ({self.iterations} iterations): "
+            f"||W_mm|| = {self.norm:.8g}, margin {self.margin:.8g}",
+            f"certificate: constraints to {self.primal_residual():.1e}, "
+            f"stationarity to {self.dual_residual():.1e}, gap {self.duality_gap():.1e}, ||W - W_mm|| <= {self.distance_bound():.1e}",
             f"{active} of {self.data.pattern.num_off_support} (context, token) constraints carry a multiplier"
             + (", the heaviest:" if active else ""),
         ]
@@ -150,12 +162,24 @@ class SVMSolution:
             If the file is missing, damaged or of another kind.
         """
         arrays, meta = runs.load_arrays(path, "svm-solution")
-        data = NTPDataset._unpack(arrays, meta["dataset"])
-        direction, duals = (torch.from_numpy(arrays[name]) for name in ("direction", "duals"))
-        return cls(data, direction, duals, str(meta["method"]), int(meta["iterations"]))
+        try:
+            data = NTPDataset._unpack(arrays, meta["dataset"])
+            direction, duals = (torch.from_numpy(arrays[name]) for name in ("direction", "duals"))
+            return cls(data, direction, duals, str(meta["method"]), int(meta["iterations"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{path}: saved solution is incomplete or damaged ({error})") from error
+
+    def _violation(self, weights: Tensor) -> float:
+        """Largest violation of (6a) and (6b) by a decoder."""
+        logits = self.data.embeddings @ weights.T
+        pattern = self.data.pattern
+        inside = pattern.inside(logits)
+        unequal = float((pattern.max(inside) - pattern.min(inside)).max())
+        short = float((1.0 - pattern.margins(logits)).max())
+        return max(unequal, short, 0.0)
 
     def _from_duals(self) -> Tensor:
-        """P_perp sum_{j,v} alpha_{j,v} (e_z - e_v) h_j^T; which z in S_j is taken does not matter in F_perp."""
+        """P_perp sum alpha_{j,v} (e_z - e_v) h_j^T; which z in S_j is taken does not matter in F_perp."""
         pattern = self.data.pattern
         multipliers = -self.duals
         share = self.duals.sum(1) / pattern.sizes

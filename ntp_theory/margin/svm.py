@@ -33,7 +33,8 @@ def solve_svm(
     ----------
     data : NTPDataset
     method : {"auto", "dual", "cvxpy"}
-        "dual" is our structured dual method, which "auto" takes; "cvxpy" states the paper's program as it stands.
+        "dual" is our structured dual method, which "auto" takes; "cvxpy" states the paper's program as it
+        stands.
     norm : {"frobenius"}
         Norm of the objective.
     tol : float

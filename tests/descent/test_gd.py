@@ -1,9 +1,9 @@
 """Gradient descent against the laws it must obey.
 
-Error bounds. An entry of a computed gradient is off by `gradient_error`, from the same 4 delta as in
-tests/test_loss.py, and adding the step to W rounds at 2^-53 |W|. For eta < 2/L the map W -> W - eta grad CE(W)
-does not increase distances (CE is convex and L-smooth), so two runs that are the same in exact arithmetic are
-apart by at most the sum of these errors over the steps: `drift`.
+Error bounds. A computed gradient is off by `gradient_error`, from the same 4 delta an entry as in
+tests/test_loss.py, and adding the step to W rounds at 2^-53 |W|. For eta < 2/L the map W -> W - eta grad CE
+does not increase distances (CE is convex and L-smooth), so two runs that are the same in exact arithmetic
+are apart by at most the sum of these errors over the steps: `drift`.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ def test_the_loss_never_increases_up_to_one_over_l(case, fraction):
 
 @given(any_kind, larger_fractions)
 def test_steps_are_paid_for_by_the_loss(case, fraction):
-    """`bias/erratum-E12`: ||P_perp dW||^2 <= eta^2 ||grad||^2 <= 2 eta / (2 - eta L) (CE_k - CE_{k+1}), eta < 2/L.
+    """`bias/erratum-E12`: ||P_perp dW||^2 <= eta^2 ||grad||^2 <= 2 eta / (2 - eta L) (CE_k - CE_{k+1}).
 
-    The step taken is -eta (grad + e), with e the error of the gradient and the rounding of W over eta; this costs at most
-    ||e|| ||dW|| of the loss.
+    The step taken is -eta (grad + e), with e the error of the gradient and the rounding of W over eta; this
+    costs at most ||e|| ||dW|| of the loss.
     """
     data, start = case
     trajectory = run(data, start, fraction)

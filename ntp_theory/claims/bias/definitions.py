@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -15,7 +16,9 @@ __all__ = [
     "entropy",
     "gradient",
     "in_support_loss",
+    "least_log_tail",
     "log_softmax",
+    "logit_scale",
     "off_support_mass",
     "probabilities",
     "random_decoders",
@@ -75,6 +78,22 @@ def smallest_margin(weights: Tensor, data: NTPDataset) -> float:
     logits = data.embeddings @ weights.T
     lowest = logits.masked_fill(~data.support, torch.inf).amin(1)
     return float((lowest - logits.masked_fill(data.support, -torch.inf).amax(1)).min())
+
+
+def logit_scale(data: NTPDataset) -> float:
+    """The constant M = sqrt 2 max_j ||h_j||: two logits of a context differ by at most M ||W||."""
+    return math.sqrt(2) * float(data.embeddings.norm(dim=1).max())
+
+
+def least_log_tail(norm: float, data: NTPDataset) -> float:
+    """Lower bound on the logarithm of CE - H over all decoders of this norm.
+
+    The odds against the support of context j are at least r_j e^{-M ||W||}, r_j = (V - S_j)/S_j, and
+    log(1 + x) >= x/(1 + x).
+    """
+    reach = logit_scale(data) * norm
+    ratio = (data.vocab_size - data.pattern.sizes) / data.pattern.sizes
+    return float((data.weights * ratio / (1 + ratio * math.exp(-reach))).sum().log()) - reach
 
 
 def random_decoders(data: NTPDataset, count: int, seed: int, scale: float = 1.0) -> Iterator[Tensor]:

@@ -1,0 +1,128 @@
+"""Least squares in the decoder and one level a context, solved token by token.
+
+Every linear question about a support pattern has the form: find W and levels s with ``h_j^T w_v + s_j = y_{jv}`` on the
+entries (j, v) of the pattern, as nearly as possible. With y the log-odds this is compatibility; with y the logits of
+a decoder it is the projection on F; with y the 0/1 supports it is separation. Given the levels, tokens decouple, so the
+rows of W are eliminated one token at a time and a single m x m system for the levels remains: the work is linear in the
+number of tokens, and what would be a Gram matrix of all generators of F is never formed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .support import SupportPattern
+
+__all__ = ["Elimination", "Fit"]
+
+# The level system sees squared distances: a relation between constraints that holds to this distance, relative to
+# their size, counts as exact. Its square must stay above rounding.
+DEPENDENCE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Solution of one least squares problem.
+
+    Attributes
+    ----------
+    weights : Tensor (V, d)
+        The W of smallest norm among all minimisers (over the levels too).
+    levels : Tensor (m,)
+        s.
+    residual : Tensor (n,)
+        ``y - h_j^T w_v - s_j`` on the entries; as a matrix R (m, V) it has zero row sums and ``H^T R = 0``.
+    """
+
+    weights: Tensor
+    levels: Tensor
+    residual: Tensor
+
+
+class Elimination:
+    """The factorised least squares problem of embeddings and a pattern.
+
+    Parameters
+    ----------
+    embeddings : Tensor (m, d)
+        Rows of comparable size; callers normalise them.
+    pattern : SupportPattern
+
+    Attributes
+    ----------
+    rank : int
+        Rank of ``W -> (h_j^T (w_v - w_v'))`` over pairs in the same row of the pattern: dim F.
+
+    Notes
+    -----
+    Source: ours (`bias/data-subspace`, `bias/definition-1`, `svm/dual`).
+
+    Examples
+    --------
+    >>> pattern = SupportPattern.from_mask(torch.tensor([[True, True], [True, True]]))
+    >>> fit = Elimination(torch.tensor([[1.0], [2.0]]), pattern).fit(torch.tensor([0.0, 1.0, 0.0, 2.0]))
+    >>> fit.weights.flatten().tolist()
+    [-0.5, 0.5]
+    """
+
+    def __init__(self, embeddings: Tensor, pattern: SupportPattern) -> None:
+        self._h, self._pattern = embeddings, pattern
+        m, d = embeddings.shape
+        inverse = embeddings.new_zeros(len(pattern.tokens), d)
+        unmet, weight = embeddings.new_zeros(m, m), embeddings.new_zeros(m, m)
+        ranks = 0
+        order = pattern.tokens.argsort(stable=True)
+        for entries in order.split(torch.bincount(pattern.tokens, minlength=pattern.vocab_size).tolist()):
+            if len(entries) == 0:
+                continue
+            rows = pattern.contexts[entries]
+            u, s, vt = torch.linalg.svd(embeddings[rows], full_matrices=False)
+            kept = s > s[0] * max(len(rows), d) * torch.finfo(s.dtype).eps
+            u, s, vt = u[:, kept], s[kept], vt[kept]
+            inverse[entries] = (u / s) @ vt
+            block = rows[:, None], rows
+            weight[block] += (u / s**2) @ u.T
+            if len(s) < len(rows):
+                unmet[block] -= u @ u.T
+                unmet[rows, rows] += 1.0
+            ranks += len(s)
+        self._inverse = inverse
+        values, vectors = torch.linalg.eigh(unmet)
+        met = values <= DEPENDENCE**2 * pattern.vocab_size
+        self._free, stiff = vectors[:, met], vectors[:, ~met]
+        self._stiff, self._stiffness = stiff, values[~met]
+        self._weight = torch.linalg.cholesky(self._free.T @ weight @ self._free)
+        self.rank = ranks - self._free.shape[1]
+
+    def pairing(self, weights: Tensor) -> Tensor:
+        """``h_j^T w_v`` on the entries; (n,)."""
+        return (self._h @ weights.T)[self._pattern.contexts, self._pattern.tokens]
+
+    def fit(self, values: Tensor) -> Fit:
+        """Solve for values (n,) on the entries; a second pass on the residual restores digits lost to conditioning."""
+        weights, levels = self._solve(values)
+        residual = values - self.pairing(weights) - levels[self._pattern.contexts]
+        more, higher = self._solve(residual)
+        weights, levels = weights + more, levels + higher
+        residual = values - self.pairing(weights) - levels[self._pattern.contexts]
+        return Fit(weights, levels, residual)
+
+    def _solve(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        contexts, pattern = self._pattern.contexts, self._pattern
+        # levels that make the remaining equations as consistent as they can be
+        unmet = pattern.sum(values - self.pairing(self._combine(values)))
+        levels = self._stiff @ ((self._stiff.T @ unmet) / self._stiffness)
+        # and among those the ones with the smallest W
+        pull = self._combine(values - levels[contexts])
+        entrywise = (self._inverse * pull[pattern.tokens]).sum(1)
+        shift = self._free.T @ pattern.sum(entrywise)
+        levels = levels + self._free @ torch.cholesky_solve(shift[:, None], self._weight)[:, 0]
+        return self._combine(values - levels[contexts]), levels
+
+    def _combine(self, values: Tensor) -> Tensor:
+        """Token by token least squares without levels: ``w_v = sum_j values_{jv} g_{jv}``; (V, d)."""
+        out = values.new_zeros(self._pattern.vocab_size, self._h.shape[1])
+        return out.index_add_(0, self._pattern.tokens, values[:, None] * self._inverse)
