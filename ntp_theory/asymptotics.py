@@ -1,10 +1,11 @@
 """Constants of late training: what multiplies 1/k on F, and what is added to ``W_mm log k`` off it.
 
-On an active constraint with multiplier alpha > 0, gradient descent keeps ``eta k pi_j softmax_v(W_k h_j)`` at alpha; since
-the in-support softmax tends to p_bar, this fixes the limit of ``(e_z - e_v)^T (W_k - W_mm log(eta k)) h_j``. The weights
-alpha single out one combination whose first-order error vanishes: with G the Gram matrix of the active constraints in
-F_perp, G alpha = 1, so every slow mode v of G diag(alpha) (eigenvalue other than 1) has alpha^T v = 0. Both the loss
-constant and `mean_offset` are such combinations; that is why they are sharp while single multipliers may be slow.
+On an active constraint with multiplier alpha > 0, gradient descent keeps ``eta k pi_j softmax_v(W_k h_j)`` at
+alpha; since the in-support softmax tends to p_bar, this fixes the limit of ``(e_z - e_v)^T (W_k - W_mm log(eta
+k)) h_j``. The weights alpha single out one combination whose first-order error vanishes: with G the Gram matrix
+of the active constraints in F_perp, G alpha = 1, so every slow mode v of G diag(alpha) (eigenvalue other than 1)
+has alpha^T v = 0. Both the loss constant and `mean_offset` are such combinations; that is why they are sharp
+while single multipliers may be slow.
 """
 
 from __future__ import annotations
@@ -73,10 +74,11 @@ def mean_offset(data: NTPDataset, finite: Tensor, duals: Tensor) -> float:
 
 
 class ActiveConstraints:
-    """The constraints of the NTP-SVM with a positive multiplier: their normals in F_perp and their slow modes.
+    """Constraints of the NTP-SVM with a positive multiplier: their normals in F_perp and their slow modes.
 
-    Near the limit the ratios ``rho = eta k pi_j softmax_v / alpha`` obey ``d log rho / d log k = -G diag(alpha) (rho - 1)``,
-    G the Gram matrix of the normals. Its eigenvalues lambda are the rates: mode i decays like k^-lambda_i.
+    Near the limit the ratios ``rho = eta k pi_j softmax_v / alpha`` obey ``d log rho / d log k = -G diag(alpha)
+    (rho - 1)``, G the Gram matrix of the normals. The eigenvalues lambda of that matrix are the rates: mode i
+    decays like k^-lambda_i.
 
     Parameters
     ----------
@@ -115,7 +117,9 @@ class ActiveConstraints:
         index = torch.arange(len(contexts), device=finite.device)
         normals[index, anchors[contexts]] = data.embeddings[contexts]
         normals[index, tokens] -= data.embeddings[contexts]
-        self._normals = torch.stack([subspace.project_complement(normal).flatten() for normal in normals])
+        for i in range(len(normals)):
+            normals[i] = subspace.project_complement(normals[i])
+        self._normals = normals.flatten(1)
         gram = self._normals @ self._normals.T
         self._root = self._alpha.sqrt()
         self.rates, self._modes = torch.linalg.eigh(gram * self._root[:, None] * self._root)
@@ -124,14 +128,14 @@ class ActiveConstraints:
     def offset(self) -> Tensor:
         """The smallest W_tilde with P_F part W* that meets the offsets of all active constraints; (V, d).
 
-        Gradient descent from 0 may add a component outside F and the active constraints, which depends on its path.
+        Gradient descent may add a component outside F and the active constraints, which depends on its path.
         """
         # constraints may be dependent, so least squares of minimum norm
         coefficients = torch.linalg.pinv(self._gram, rtol=1e-10, hermitian=True) @ self._required
-        return self._finite + (self._normals.T @ coefficients).reshape_as(self._finite)
+        return self._finite + (coefficients @ self._normals).reshape(self._finite.shape)
 
     def spread(self, init: Tensor, step_size: float, steps: float) -> float:
-        """Predicted alpha-weighted mean square of log rho after ``steps`` steps from ``init``: what has not decayed yet.
+        """Predicted alpha-weighted mean square of log rho after ``steps`` steps from ``init``.
 
         The linear dynamics from the values of rho after one step; the mode of rate 1 is left to the burn-in.
         """
@@ -144,9 +148,10 @@ class ActiveConstraints:
 
 
 def _required(data: NTPDataset, finite: Tensor, duals: Tensor) -> Tensor:
-    """Limit of ``(e_z - e_v)^T P_perp W_k h_j - log(eta k)`` on the active constraints, in their order in ``duals``."""
+    """Limit of ``(e_z - e_v)^T P_perp W_k h_j - log(eta k)`` on the active constraints, in order."""
     contexts, tokens = duals.nonzero(as_tuple=True)
     logits = data.embeddings @ finite.T
     inside = data.pattern.logsumexp(data.pattern.inside(logits))
     # log(pi p_bar_z / alpha) minus the part of the logit difference that W* makes; z drops out
-    return (data.weights[contexts] / duals[contexts, tokens]).log() + logits[contexts, tokens] - inside[contexts]
+    ratio = data.weights[contexts] / duals[contexts, tokens]
+    return ratio.log() + logits[contexts, tokens] - inside[contexts]

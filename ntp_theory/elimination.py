@@ -18,8 +18,8 @@ from .support import SupportPattern
 
 __all__ = ["Elimination", "Fit"]
 
-# The level system sees squared distances: a relation between constraints that holds to this distance, relative to
-# their size, counts as exact. Its square must stay above rounding.
+# A relation between constraints that holds to this distance, relative to their size, counts as exact. The systems for
+# the levels see its square, which must stay above rounding.
 DEPENDENCE = 1e-6
 
 
@@ -80,7 +80,7 @@ class Elimination:
                 continue
             rows = pattern.contexts[entries]
             u, s, vt = torch.linalg.svd(embeddings[rows], full_matrices=False)
-            kept = s > s[0] * max(len(rows), d) * torch.finfo(s.dtype).eps
+            kept = s > s[0] * DEPENDENCE
             u, s, vt = u[:, kept], s[kept], vt[kept]
             inverse[entries] = (u / s) @ vt
             block = rows[:, None], rows
@@ -102,25 +102,21 @@ class Elimination:
         return (self._h @ weights.T)[self._pattern.contexts, self._pattern.tokens]
 
     def fit(self, values: Tensor) -> Fit:
-        """Solve for values (n,) on the entries; a second pass on the residual restores digits lost to conditioning."""
-        weights, levels = self._solve(values)
-        residual = values - self.pairing(weights) - levels[self._pattern.contexts]
-        more, higher = self._solve(residual)
-        weights, levels = weights + more, levels + higher
-        residual = values - self.pairing(weights) - levels[self._pattern.contexts]
+        """Solve for values (n,) on the entries; the second pass restores the digits that conditioning cost the first."""
+        contexts = self._pattern.contexts
+        weights, levels = self._combine(torch.zeros_like(values)), values.new_zeros(self._pattern.num_contexts)
+        residual = values
+        for _ in range(2):
+            # levels that make what is left as consistent as it can be
+            unmet = self._pattern.sum(residual - self.pairing(self._combine(residual)))
+            rise = self._stiff @ ((self._stiff.T @ unmet) / self._stiffness)
+            weights, levels = weights + self._combine(residual - rise[contexts]), levels + rise
+            # and, of the levels that change nothing, those with the smallest W
+            pull = self._pattern.sum((self._inverse * weights[self._pattern.tokens]).sum(1))
+            rise = self._free @ torch.cholesky_solve((self._free.T @ pull)[:, None], self._weight)[:, 0]
+            weights, levels = weights - self._combine(rise[contexts]), levels + rise
+            residual = values - self.pairing(weights) - levels[contexts]
         return Fit(weights, levels, residual)
-
-    def _solve(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        contexts, pattern = self._pattern.contexts, self._pattern
-        # levels that make the remaining equations as consistent as they can be
-        unmet = pattern.sum(values - self.pairing(self._combine(values)))
-        levels = self._stiff @ ((self._stiff.T @ unmet) / self._stiffness)
-        # and among those the ones with the smallest W
-        pull = self._combine(values - levels[contexts])
-        entrywise = (self._inverse * pull[pattern.tokens]).sum(1)
-        shift = self._free.T @ pattern.sum(entrywise)
-        levels = levels + self._free @ torch.cholesky_solve(shift[:, None], self._weight)[:, 0]
-        return self._combine(values - levels[contexts]), levels
 
     def _combine(self, values: Tensor) -> Tensor:
         """Token by token least squares without levels: ``w_v = sum_j values_{jv} g_{jv}``; (V, d)."""

@@ -1,8 +1,8 @@
 """The in-support loss ``CE_F`` on the subspace F: its minimiser, and linear systems with its Hessian.
 
-``CE_F(W)`` is the cross-entropy with every softmax restricted to its support (`bias/auxiliary-loss`). It depends
-on P_F W alone, is strictly convex on F, and its gradient and Hessian map into F, so Newton's method with
-conjugate gradients started in F stays there without a projection.
+``CE_F(W)`` is the cross-entropy with every softmax restricted to its support (`bias/auxiliary-loss`). It
+depends on P_F W alone, is strictly convex on F, and its gradient and Hessian map into F, so Newton's method
+with conjugate gradients started in F stays there without a projection.
 """
 
 from __future__ import annotations

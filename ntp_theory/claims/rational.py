@@ -122,7 +122,8 @@ def log_odds_relations(data: NTPDataset) -> list[tuple[list[int], Fraction]]:
     relations = []
     for relation in _fractions(_matrix(rows).transpose().nullspace()):
         scale = math.lcm(*(x.denominator for x in relation))
-        y = [int(x * scale) for x in relation]
+        whole = [int(x * scale) for x in relation]
+        y = [x // math.gcd(*whole) for x in whole]
         relations.append((y, math.prod((o**power for o, power in zip(odds, y, strict=True)), start=Fraction(1))))
     return relations
 

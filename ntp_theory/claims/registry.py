@@ -13,6 +13,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 from ..checks import Check, Evidence
 from ..errors import UsageError
+from .labels import IMPLICIT_BIAS
 
 __all__ = [
     "BUDGETS",
@@ -100,6 +101,8 @@ def claim(
     """
 
     def register(run: Run) -> Run:
+        if label not in IMPLICIT_BIAS:
+            raise UsageError(f"label is {label!r}; it must be one of the theory's labels")
         if label in _claims:
             raise UsageError(f"label is {label!r}, which is registered already; a label has one claim")
         larger: dict[Budget, str | None] = {"standard": standard, "full": full}
@@ -139,7 +142,7 @@ def labels(prefix: str = "") -> list[str]:
     >>> labels("bias/sharp-gd-l")
     ['bias/sharp-gd-loss']
     """
-    return [label for label in _claims if label.startswith(prefix)]
+    return sorted((label for label in _claims if label.startswith(prefix)), key=IMPLICIT_BIAS.index)
 
 
 def records(prefix: str = "") -> list[Claim]:

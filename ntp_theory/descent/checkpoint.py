@@ -40,9 +40,7 @@ class Checkpoint:
         The initial decoder. Method, data and start are what makes a run this run and no other.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], method: Method[Any], data: NTPDataset, start: Tensor
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], method: Method[Any], data: NTPDataset, start: Tensor) -> None:
         self.path = Path(path)
         arrays, meta = data._pack()
         self._identity = {
@@ -92,8 +90,7 @@ class Checkpoint:
             state = _unpack_state(state, arrays, meta["state"])
             columns = zip(arrays["steps"].tolist(), arrays["weights"], arrays["losses"].tolist(), strict=True)
             records = [
-                Record(k, torch.from_numpy(weights).to(device), LossParts(*loss))
-                for k, weights, loss in columns
+                Record(k, torch.from_numpy(weights).to(device), LossParts(*loss)) for k, weights, loss in columns
             ]
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{self.path}: checkpoint is incomplete or damaged ({error})") from error

@@ -77,7 +77,5 @@ def find_method(method: str | Method[Any], step_size: float | None = None) -> Me
     if isinstance(method, type) or not all(hasattr(method, part) for part in ("name", "init", "step")):
         raise UsageError(f"method is {method!r}; it must be a name or an object with name, init and step")
     if step_size is not None:
-        raise UsageError(
-            f"step_size is {step_size!r} beside a method object; give it to {method.name} itself"
-        )
+        raise UsageError(f"step_size is {step_size!r} beside a method object; give it to {method.name} itself")
     return method

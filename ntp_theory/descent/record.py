@@ -53,9 +53,7 @@ def recorded_steps(record: Schedule, steps: int) -> list[int]:
         return chosen
     else:
         return sorted({*range(0, steps + 1, whole("record", record, at_least=1)), steps})
-    raise UsageError(
-        f"record is {record!r}; it must be 'log', 'all', a number of steps, or the steps themselves"
-    )
+    raise UsageError(f"record is {record!r}; it must be 'log', 'all', a number of steps, or the steps themselves")
 
 
 def _logarithmic(steps: int) -> list[int]:

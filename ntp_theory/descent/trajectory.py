@@ -68,9 +68,7 @@ class Trajectory:
     data: NTPDataset
 
     @classmethod
-    def from_records(
-        cls, records: Sequence[Record], data: NTPDataset, *, method: str, step_size: float
-    ) -> Trajectory:
+    def from_records(cls, records: Sequence[Record], data: NTPDataset, *, method: str, step_size: float) -> Trajectory:
         """The trajectory of at least one record."""
         losses = [(r.loss.in_support, r.loss.tail, r.loss.log_tail) for r in records]
         in_support, tail, log_tail = torch.tensor(losses, dtype=torch.float64).T.contiguous()

@@ -1,8 +1,9 @@
 """The structured dual of the NTP-SVM: an accelerated projected gradient method on the cone of multipliers.
 
-``min_C 1/2 ||C^T H||^2 - sum_{j, z in S_j} c_{jz}`` over matrices C (m, V) whose rows sum to 0 and are at most 0
-off the supports (`svm/dual`). Then ``W_mm = C^T H`` and the off-support entries are minus the multipliers. A step
-costs two products with the embeddings and one row-wise projection; constraints are never listed.
+``min_C 1/2 ||C^T H||^2 - sum_{j, z in S_j} c_{jz}`` over matrices C (m, V) whose rows sum to 0 and are at
+most 0 off the supports (`svm/dual`). Then ``W_mm = C^T H`` and the off-support entries are minus the
+multipliers. A step costs two products with the embeddings and one row-wise projection; constraints are never
+listed.
 """
 
 from __future__ import annotations
@@ -41,14 +42,12 @@ class DualIterate:
     iterations: int
 
 
-# The method sees a feasible direction within some ten steps on well-separated data; after this many without one,
-# the question whether there is any is worth settling first.
+# The method sees a feasible direction within some ten steps on well-separated data; after this many without
+# one, the question whether there is any is worth settling first.
 PATIENCE = 200
 
 
-def solve_dual(
-    data: NTPDataset, *, tol: float, max_iterations: int, when_stuck: Callable[[], None]
-) -> DualIterate:
+def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, when_stuck: Callable[[], None]) -> DualIterate:
     """Run the dual method until the relative duality gap is at most ``tol``; the caller judges what it gets.
 
     Parameters

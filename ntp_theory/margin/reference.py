@@ -23,8 +23,8 @@ def solve_reference(data: NTPDataset, *, solver: str | None, tol: float) -> tupl
     solver : str or None
         A solver installed for cvxpy; Clarabel if not given.
     tol : float
-        Relative gap asked of Clarabel; other solvers run with their defaults. The answer is judged by us either
-        way.
+        Relative gap asked of Clarabel; other solvers run with their defaults. The answer is judged by us
+        either way.
 
     Returns
     -------
@@ -77,8 +77,7 @@ def solve_reference(data: NTPDataset, *, solver: str | None, tol: float) -> tupl
     margin = float(data.pattern.margins(data.embeddings @ direction.T).min())
     if not margin > 0:
         raise SolverError(
-            f"{name} returned a direction of margin {margin:.2e} (status {problem.status}); "
-            "it does not separate",
+            f"{name} returned a direction of margin {margin:.2e} (status {problem.status}); it does not separate",
             status=str(problem.status),
             best=direction,
         )

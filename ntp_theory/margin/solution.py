@@ -91,9 +91,9 @@ class SVMSolution:
         """Upper bound on ``||direction - W_mm||``; infinite if the direction does not separate.
 
         The direction is first made feasible: projected on F_perp and scaled to margin 1. The objective is
-        1-strongly convex, so the feasible point is within ``sqrt(2 gap)`` of W_mm, gap its own duality gap; the
-        way to it is added. Sums of n terms are taken to lose ``eps (log2 n + 4)`` of their size; in double
-        precision the bound therefore bottoms out near ``1e-7 ||W_mm||``.
+        1-strongly convex, so the feasible point is within ``sqrt(2 gap)`` of W_mm, gap its own duality gap;
+        the way to it is added. Sums of n terms are taken to lose ``eps (log2 n + 4)`` of their size; in
+        double precision the bound therefore bottoms out near ``1e-7 ||W_mm||``.
         """
         inside = data_subspace(self.data).project_complement(self.direction)
         logits = self.data.embeddings @ inside.T
@@ -131,7 +131,8 @@ class SVMSolution:
             f"NTP-SVM by {self.method} ({self.iterations} iterations): "
             f"||W_mm|| = {self.norm:.8g}, margin {self.margin:.8g}",
             f"certificate: constraints to {self.primal_residual():.1e}, "
-            f"stationarity to {self.dual_residual():.1e}, gap {self.duality_gap():.1e}, ||W - W_mm|| <= {self.distance_bound():.1e}",
+            f"stationarity to {self.dual_residual():.1e}, "
+            f"gap {self.duality_gap():.1e}, ||W - W_mm|| <= {self.distance_bound():.1e}",
             f"{active} of {self.data.pattern.num_off_support} (context, token) constraints carry a multiplier"
             + (", the heaviest:" if active else ""),
         ]

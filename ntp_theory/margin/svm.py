@@ -78,9 +78,7 @@ def solve_svm(
 
         _raise_unless_separable(data)
         return SVMSolution(data, *solve_reference(data, solver=solver, tol=tol))
-    found = solve_dual(
-        data, tol=tol, max_iterations=max_iterations, when_stuck=lambda: _raise_unless_separable(data)
-    )
+    found = solve_dual(data, tol=tol, max_iterations=max_iterations, when_stuck=lambda: _raise_unless_separable(data))
     if found.direction is None:
         _raise_unless_separable(data)
     if found.direction is None or found.gap > tol:

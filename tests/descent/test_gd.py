@@ -40,8 +40,7 @@ def gradient_error(weights, data):
 
 def drift(trajectory):
     return sum(
-        trajectory.step_size * gradient_error(w, trajectory.data) + EPS * float(w.norm())
-        for w in trajectory.weights
+        trajectory.step_size * gradient_error(w, trajectory.data) + EPS * float(w.norm()) for w in trajectory.weights
     )
 
 

@@ -22,9 +22,7 @@ from ntp_theory.descent import METHODS, GradientDescent, Trajectory, checkpoint,
 from ntp_theory.errors import CheckpointError, SolverError, UsageError
 from ntp_theory.loss import evaluate, unchecked_gradient
 
-DATA = NTPDataset(
-    [[1.0, 0.3], [0.2, -1.0], [0.5, 0.5]], [[0.3, 0.7, 0.0], [0.0, 0.0, 1.0], [0.25, 0.25, 0.5]]
-)
+DATA = NTPDataset([[1.0, 0.3], [0.2, -1.0], [0.5, 0.5]], [[0.3, 0.7, 0.0], [0.0, 0.0, 1.0], [0.25, 0.25, 0.5]])
 START = torch.tensor([[0.1, -0.2], [0.3, 0.0], [1.0, 0.7]], dtype=torch.float64)
 
 
@@ -343,9 +341,7 @@ def test_a_start_of_finite_logits_and_infinite_loss_is_refused():
 @pytest.mark.parametrize("record", ["all", [10]])
 def test_a_run_that_leaves_the_numbers_stops(record):
     data = NTPDataset([[10.0]], [[0.9, 0.1]])
-    with pytest.raises(
-        SolverError, match="the loss is not finite at step .*; take a smaller step_size"
-    ) as info:
+    with pytest.raises(SolverError, match="the loss is not finite at step .*; take a smaller step_size") as info:
         descend(data, steps=10, step_size=1e308, record=record)
     assert info.value.status == "not finite"
     assert (info.value.best is None) == (record == [10])

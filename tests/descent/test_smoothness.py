@@ -23,11 +23,7 @@ def cross_entropy(weights, data):
     return -(data.joint * log_softmax[data.pattern.contexts, data.pattern.tokens]).sum()
 
 
-@given(
-    datasets(max_contexts=3, max_vocab_size=4, max_dim=3).flatmap(
-        lambda d: st.tuples(st.just(d), decoders(d))
-    )
-)
+@given(datasets(max_contexts=3, max_vocab_size=4, max_dim=3).flatmap(lambda d: st.tuples(st.just(d), decoders(d))))
 def test_no_hessian_exceeds_the_bound(case):
     """`bias/smoothness`; 1e-13: rounding of an eigenvalue of a 12 x 12 matrix, relative to the bound."""
     data, weights = case

@@ -80,8 +80,7 @@ def test_what_it_says():
     run = descend(DATA, steps=100, step_size=0.5)
     last = run.gap[-1]
     assert repr(run) == (
-        f"Trajectory(method='gd', steps=100, recorded={len(run.times)}, gap={last:.4g} nats, "
-        f"norm={run.norm[-1]:.4g})"
+        f"Trajectory(method='gd', steps=100, recorded={len(run.times)}, gap={last:.4g} nats, norm={run.norm[-1]:.4g})"
     )
     text = run.summary()
     assert text.startswith(f"gd with step size 0.5: {len(run.times)} records from step 0 to 100\n")

@@ -89,7 +89,9 @@ def separability() -> Iterator[Check]:
             if answer.certificate is not None:
                 worst = max(worst, *answer.certificate.violations().values())
     yield same(0, unproved, statement=f"answers without a rational proof among {len(instances)}")
-    yield at_most(0.0, worst, slack=1e-12, evidence="certified", statement="largest violation of a Farkas vector as returned")
+    yield at_most(
+        0.0, worst, slack=1e-12, evidence="certified", statement="largest violation of a Farkas vector as returned"
+    )
     wrong = sum(check_separability(designed(case).data).separable != designed(case).separable for case in DESIGNED)
     yield same(0, wrong, statement=f"wrong answers among {len(DESIGNED)} designed cases")
 
@@ -175,7 +177,9 @@ def _overparameterised(extra: int) -> Iterator[Check]:
     for _ in range(10):
         m, v = int(r.integers(2, 5)), int(r.integers(2, 5))
         # a triangle with ones on its diagonal is invertible over the integers
-        embeddings = np.hstack([np.tril(r.integers(-2, 3, (m, m)), -1) + np.eye(m, dtype=int), r.integers(-2, 3, (m, extra))])
+        embeddings = np.hstack(
+            [np.tril(r.integers(-2, 3, (m, m)), -1) + np.eye(m, dtype=int), r.integers(-2, 3, (m, extra))]
+        )
         counts = r.integers(1, 6, (m, v)) * (r.random((m, v)) < 0.6)
         counts[np.arange(m), r.integers(0, v, m)] += 1
         data = NTPDataset.from_counts(embeddings, counts)
@@ -253,7 +257,9 @@ def converse() -> Iterator[Check]:
         wrong += (abs(excess) < 1e-12) != check_compatibility(data).compatible
         decided += 1
     yield at_most(decided, 5, evidence="certified", statement="5 <= number of separable datasets")
-    yield same(0, wrong, evidence="certified", statement="separable datasets where compatible and min CE_F = H disagree")
+    yield same(
+        0, wrong, evidence="certified", statement="separable datasets where compatible and min CE_F = H disagree"
+    )
     wrong = 0
     for case in map(designed, DESIGNED):
         reached = math.isclose(case.infimum, define.entropy(case.data), abs_tol=1e-14)
@@ -275,7 +281,12 @@ def any_data() -> Iterator[Check]:
     yield same("separable-incompatible", limit.case, evidence="certified", statement="case")
     for name, recorded, found in (("H", 0.59236, limit.entropy), ("inf CE", 0.60672, limit.infimum)):
         yield close(
-            recorded, found, relative=False, tolerance=5e-6, evidence="certified", statement=f"{name}, nats, as recorded"
+            recorded,
+            found,
+            relative=False,
+            tolerance=5e-6,
+            evidence="certified",
+            statement=f"{name}, nats, as recorded",
         )
     far = loss.evaluate(limit.finite + 40.0 * limit.direction, data).value
     yield close(

@@ -13,7 +13,6 @@ from ...checks import Check
 from ...construct import designed
 from ...descent import descend
 from ...finite_part import InSupportLoss
-from ...predict import predict
 from ...subspace import data_subspace, project
 from ..registry import Budget, at_most, claim, close, same
 from . import definitions as define
@@ -32,7 +31,11 @@ def smoothness() -> Iterator[Check]:
     bound = descent.smoothness_bound(data)
     for scale in (0.0, 0.3, 1.0, 3.0):
         for weights in define.random_decoders(data, 5, seed=24, scale=scale):
-            top = float(torch.linalg.eigvalsh(_hessian(define.log_softmax(weights, data).exp(), data.weights, data.embeddings))[-1])
+            top = float(
+                torch.linalg.eigvalsh(_hessian(define.log_softmax(weights, data).exp(), data.weights, data.embeddings))[
+                    -1
+                ]
+            )
             worst = max(worst, top)
     yield at_most(bound, worst, evidence="certified", statement="largest eigenvalue of 20 Hessians")
     pair = designed("overlap").data
@@ -79,7 +82,9 @@ def lemma_2() -> Iterator[Check]:
     squares = torch.stack([loss.gradient(w, data).square().sum() for w in run.weights[:-1]])
     excess = eta * (1 - eta * bound / 2) * squares - (run.gap[:-1] - run.gap[1:])
     slack = define.rounding(data, run.weights[-1])
-    yield at_most(0.0, float(excess.max()), slack=slack, evidence="certified", statement="promised minus actual fall, largest")
+    yield at_most(
+        0.0, float(excess.max()), slack=slack, evidence="certified", statement="promised minus actual fall, largest"
+    )
     above = -math.inf
     for k in (10, 100, 1000, 2000):
         reached = float(run.gap[k])
@@ -100,10 +105,24 @@ def lemma_3() -> Iterator[Check]:
     """
     data = tiny().data
     run = descend(data, steps=2000)
-    gaps = [define.least_log_tail(float(w.norm()), data) - math.log(float(g)) for w, g in zip(run.weights, run.gap, strict=True)]
-    yield at_most(0.0, max(gaps), slack=1e-12, evidence="certified", statement="log of the least CE - H for the norm, minus log(CE - H)")
+    gaps = [
+        define.least_log_tail(float(w.norm()), data) - math.log(float(g))
+        for w, g in zip(run.weights, run.gap, strict=True)
+    ]
+    yield at_most(
+        0.0,
+        max(gaps),
+        slack=1e-12,
+        evidence="certified",
+        statement="log of the least CE - H for the norm, minus log(CE - H)",
+    )
     late = [float(run.norm[run.times.tolist().index(k)]) for k in (10, 100, 1000)]
-    yield same(1, int(late[0] < late[1] < late[2]), evidence="certified", statement="1 if ||W_k|| grows from k = 10 to 100 to 1000")
+    yield same(
+        1,
+        int(late[0] < late[1] < late[2]),
+        evidence="certified",
+        statement="1 if ||W_k|| grows from k = 10 to 100 to 1000",
+    )
 
 
 @claim("bias/lemma-4", source="2402.18551 Lemma 4 (1), (2)", evidence="certified")
@@ -124,13 +143,20 @@ def lemma_4() -> Iterator[Check]:
     rounding = 100 * len(eigenvalues) * define.EPS * float(eigenvalues[-1])
     positive = eigenvalues[eigenvalues > rounding]
     yield same(
-        data_subspace(data).dim, len(positive), evidence="certified", statement="positive eigenvalues of the Hessian at W*"
+        data_subspace(data).dim,
+        len(positive),
+        evidence="certified",
+        statement="positive eigenvalues of the Hessian at W*",
     )
     (direction,) = define.random_decoders(data, 1, seed=26)
     product = inside.hessian_product(inside.probabilities(limit.finite), direction)
     expected = (hessian @ direction.flatten()).reshape(direction.shape)
     yield at_most(
-        0.0, float((product - expected).norm()), slack=1e-12, evidence="certified", statement="the library's Hessian product"
+        0.0,
+        float((product - expected).norm()),
+        slack=1e-12,
+        evidence="certified",
+        statement="the library's Hessian product",
     )
     found = inside.minimise(tol=1e-12)
     # gradient at most 1e-12 of its scale; the distance is that over the curvature, which is within half of that at W*
@@ -199,7 +225,9 @@ def sharp_gd_expansion() -> Iterator[Check]:
     logits = limit.data.embeddings @ svm.direction.T
     inside = limit.data.pattern.min(limit.data.pattern.inside(logits))[:, None]
     slackness = float((svm.duals * (inside - logits - 1)).sum())
-    yield at_most(0.0, slackness / total, slack=4e-6, evidence="certified", statement="sum alpha (margin - 1), relative")
+    yield at_most(
+        0.0, slackness / total, slack=4e-6, evidence="certified", statement="sum alpha (margin - 1), relative"
+    )
 
 
 def _law(label: str, budget: Budget) -> list[Check]:
@@ -220,7 +248,7 @@ def theorem_2(budget: Budget) -> Iterator[Check]:
 
 @claim("bias/sharp-gd-loss", source="derived (D4.1)", evidence="measured", standard=MILLION)
 def sharp_gd_loss(budget: Budget) -> Iterator[Check]:
-    """eta k (CE(W_k) - inf CE) tends to ||W_mm||^2.
+    """Eta k (CE(W_k) - inf CE) tends to ||W_mm||^2.
 
     Instance A2, 10^5 steps of size 0.5 from zero: the tolerance that the data predicts, and within 2%.
     """
@@ -228,7 +256,11 @@ def sharp_gd_loss(budget: Budget) -> Iterator[Check]:
     run = a2_run(budget)
     scaled = run.step_size * float(run.times[-1]) * float(run.gap[-1])
     yield close(
-        a2().loss_constant, scaled, tolerance=0.02, evidence="measured", statement="eta k (CE - H) at the end, within 2%"
+        a2().loss_constant,
+        scaled,
+        tolerance=0.02,
+        evidence="measured",
+        statement="eta k (CE - H) at the end, within 2%",
     )
 
 
@@ -243,7 +275,7 @@ def sharp_gd_norm(budget: Budget) -> Iterator[Check]:
 
 @claim("bias/sharp-gd-finite", source="derived (D4.3)", evidence="measured", standard=MILLION)
 def sharp_gd_finite(budget: Budget) -> Iterator[Check]:
-    """eta k (P_F W_k - W*) tends to -H_F^{-1} P_F sum alpha (e_v - p_bar) h^T.
+    """Eta k (P_F W_k - W*) tends to -H_F^{-1} P_F sum alpha (e_v - p_bar) h^T.
 
     The constant solves its equation, with the Hessian from its definition, on instance TINY; instance A2 after 10^5 steps:
     its length by the tolerance that the data predicts.

@@ -126,7 +126,9 @@ def erratum_10() -> Iterator[Check]:
     for t in (1, 2):
         rows = _next_tokens(["abc", "abd"], t).values()
         # e^{n H} = prod_j n_j^{n_j} / prod_z c_{jz}^{c_{jz}}
-        terms = (Fraction(sum(row.values()) ** sum(row.values()), math.prod(c**c for c in row.values())) for row in rows)
+        terms = (
+            Fraction(sum(row.values()) ** sum(row.values()), math.prod(c**c for c in row.values())) for row in rows
+        )
         powers.append(math.prod(terms, start=Fraction(1)))
     yield same("1", str(powers[0]), statement="e^{2 H_1}, so H_1 = 0")
     yield same("4", str(powers[1]), statement="e^{2 H_2}, so H_2 = log 2")
@@ -179,11 +181,17 @@ def erratum_12() -> Iterator[Check]:
         excess = squares - factor * (run.gap[:-1] - run.gap[1:])
         slack = factor * define.rounding(data, run.weights[-1])
         yield at_most(
-            0.0, float(excess.max()), slack=slack, evidence="certified", statement=f"squared step minus bound, eta = {share}/L"
+            0.0,
+            float(excess.max()),
+            slack=slack,
+            evidence="certified",
+            statement=f"squared step minus bound, eta = {share}/L",
         )
         off = torch.tensor([loss.evaluate(w, data).gap for w in moved], dtype=torch.float64)
         as_printed = max(as_printed, float((squares - factor * (off[:-1] - off[1:])).max()) - slack)
-    yield at_most(as_printed, 0.0, evidence="certified", statement="0 <= squared step minus the printed bound, somewhere")
+    yield at_most(
+        as_printed, 0.0, evidence="certified", statement="0 <= squared step minus the printed bound, somewhere"
+    )
 
 
 @claim("bias/erratum-E13", source="2402.18551 captions of Figs. 1, 2", evidence="exact", verdict="refuted as written")

@@ -14,7 +14,7 @@ from ...checks import Check
 from ...descent import smoothness_bound
 from ...subspace import data_subspace
 from .. import rational
-from ..registry import Budget, at_most, claim, close, same
+from ..registry import claim, close, same
 from . import definitions as define
 from .shared import a2, a2_run
 
@@ -29,7 +29,9 @@ def a2_replica() -> Iterator[Check]:
     data = limit.data
     # independent embeddings keep generators of different contexts apart, and those of one context are independent
     independent = rational.is_full_rank(rational.to_fractions(data.embeddings))
-    yield same("independent", "independent" if independent else "undecided", statement="the 50 embeddings, modulo a prime")
+    yield same(
+        "independent", "independent" if independent else "undecided", statement="the 50 embeddings, modulo a prime"
+    )
     yield same(250, data_subspace(data).dim, statement="dim F")
     yield same(146, int((limit.duals > 1e-5).sum()), evidence="certified", statement="active constraints")
     run = a2_run("quick")
@@ -100,7 +102,15 @@ def entropy_dirichlet() -> Iterator[Check]:
     draws = np.random.default_rng(23).dirichlet(np.ones(6), 20_000)
     entropies = -(draws * np.log(draws)).sum(1)
     deviation = float(entropies.std(ddof=1))
-    for name, count, found in (("mean of 20,000 draws", 20_000, float(entropies.mean())), ("paper's entropy", 50, 1.445)):
+    for name, count, found in (
+        ("mean of 20,000 draws", 20_000, float(entropies.mean())),
+        ("paper's entropy", 50, 1.445),
+    ):
         yield close(
-            29 / 20, found, relative=False, tolerance=4 * deviation / count**0.5, evidence="measured", statement=f"{name}, nats"
+            29 / 20,
+            found,
+            relative=False,
+            tolerance=4 * deviation / count**0.5,
+            evidence="measured",
+            statement=f"{name}, nats",
         )

@@ -118,7 +118,9 @@ def erratum_5() -> Iterator[Check]:
     log_total = iv.log(1 + iv.exp(a))
     kl = p * (iv.log(p) + log_total) + (1 - p) * (iv.log(1 - p) + log_total - a)
     term = p * (iv.log(p) + a)
-    yield at_most(float(term.a), float(kl.b), evidence="certified", statement="KL (upper end) below the printed bound (lower end)")
+    yield at_most(
+        float(term.a), float(kl.b), evidence="certified", statement="KL (upper end) below the printed bound (lower end)"
+    )
     for name, recorded, interval in (("KL", 5.077, kl), ("the printed bound", 5.305, term)):
         yield at_most(
             0.0,
@@ -154,7 +156,11 @@ def erratum_6() -> Iterator[Check]:
         return value, (define.gradient(weights, data) + ridge * weights).flatten().numpy()
 
     found = scipy.optimize.minimize(
-        objective, np.zeros(limit.finite.numel()), jac=True, method="L-BFGS-B", options={"ftol": 0.0, "gtol": 1e-8, "maxiter": 2000}
+        objective,
+        np.zeros(limit.finite.numel()),
+        jac=True,
+        method="L-BFGS-B",
+        options={"ftol": 0.0, "gtol": 1e-8, "maxiter": 2000},
     )
     weights = torch.from_numpy(found.x).reshape(shape)
     away = float((project(weights, data) - limit.finite).norm())

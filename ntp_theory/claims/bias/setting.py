@@ -39,7 +39,9 @@ def training_loss() -> Iterator[Check]:
     entries = zip(data.pattern.contexts.tolist(), data.pattern.tokens.tolist(), strict=True)
     assert data.counts is not None
     kept = Counter(dict(zip(entries, data.counts.tolist(), strict=True)))
-    yield same(0, len((kept - Counter(sample)) + (Counter(sample) - kept)), statement="(context, token) counts that differ")
+    yield same(
+        0, len((kept - Counter(sample)) + (Counter(sample) - kept)), statement="(context, token) counts that differ"
+    )
 
     (weights,) = define.random_decoders(data, 1, seed=1)
     logs = define.log_softmax(weights, data)
@@ -78,9 +80,7 @@ def entropy_floor() -> Iterator[Check]:
     data = lemma5().data
     entropy = define.entropy(data)
     tolerance = 1e-14 * data.num_contexts * data.vocab_size
-    yield close(
-        entropy, data.entropy, relative=False, tolerance=tolerance, evidence="certified", statement="H, nats"
-    )
+    yield close(entropy, data.entropy, relative=False, tolerance=tolerance, evidence="certified", statement="H, nats")
     lowest, furthest = math.inf, 0.0
     for weights in define.random_decoders(data, 50, seed=0, scale=0.5):
         kl = float(define.cross_entropy(weights, data)) - entropy
@@ -123,7 +123,9 @@ def data_subspace() -> Iterator[Check]:
     dim F against the rank over the rationals on 24 integer datasets, projections against exact ones; on instance TINY
     the log-odds of W* and of W* plus an element of F_perp.
     """
-    dimensions = [(rational.rank(rational.generators(data)), subspace.data_subspace(data).dim) for data in integer_data()]
+    dimensions = [
+        (rational.rank(rational.generators(data)), subspace.data_subspace(data).dim) for data in integer_data()
+    ]
     yield same(0, sum(exact != found for exact, found in dimensions), statement="wrong dim F among 24 datasets")
 
     worst = 0.0
@@ -147,7 +149,9 @@ def data_subspace() -> Iterator[Check]:
         logits = limit.data.embeddings @ weights.T
         missed = (logits - p.log())[pattern.contexts, pattern.tokens]
         spread = float((pattern.max(missed) - pattern.min(missed)).max())
-        yield at_most(0.0, spread, slack=1e-11, evidence="certified", statement=f"error of the log-odds of {name}, nats")
+        yield at_most(
+            0.0, spread, slack=1e-11, evidence="certified", statement=f"error of the log-odds of {name}, nats"
+        )
     off = float(space.project_complement(limit.finite).norm())
     yield at_most(0.0, off, slack=1e-11, evidence="certified", statement="||P_perp W*||")
 
@@ -207,7 +211,9 @@ def split() -> Iterator[Check]:
             worst[name] = max(worst[name], float(abs(getattr(found, name) / value - 1)))
     # the logits carry a relative rounding of a few units in the last place; at a gap of 690 that is 1e-12 in the tail
     for name, error in worst.items():
-        yield at_most(0.0, error, slack=1e-10, evidence="certified", statement=f"relative error of {name}, tails to 1e-300")
+        yield at_most(
+            0.0, error, slack=1e-10, evidence="certified", statement=f"relative error of {name}, tails to 1e-300"
+        )
 
     (start, shift) = define.random_decoders(limit.data, 2, seed=6)
     moved = start + subspace.project_complement(shift, limit.data)
@@ -236,7 +242,7 @@ def _split_in_60_digits(weights: torch.Tensor, data: NTPDataset) -> dict[str, mp
 
 @claim("bias/tail-exact", source="derived", evidence="certified")
 def tail_exact() -> Iterator[Check]:
-    """softmax - p loses P_perp of the gradient once the off-support mass is below rounding; kept apart in log space it survives.
+    """Softmax - p loses P_perp of the gradient once the off-support mass is below rounding; kept apart in log space it survives.
 
     Instance A2 at W* + R W_mm: the two parts add up to the gradient at R = 3; at R = 60, where the mass is 1e-27, the plain
     form is wrong by more than its size while the direction of the tail agrees with a run of the same formula at R = 60 in

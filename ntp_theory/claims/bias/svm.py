@@ -144,9 +144,7 @@ def structured_dual() -> Iterator[Check]:
 
     for name, found in zip(("dual method", "cvxpy"), _two_solutions(), strict=True):
         total = float(found.duals.sum())
-        yield close(
-            found.norm**2, total, tolerance=DISTANCE, evidence="certified", statement=f"sum alpha, {name}"
-        )
+        yield close(found.norm**2, total, tolerance=DISTANCE, evidence="certified", statement=f"sum alpha, {name}")
         yield at_most(
             0.0, -float(found.duals.min()), evidence="certified", statement=f"negative part of the multipliers, {name}"
         )
@@ -182,7 +180,11 @@ def svm_structure() -> Iterator[Check]:
     order = torch.from_numpy(r.permutation(data.vocab_size))
     mixed = torch.where(data.support, torch.from_numpy(r.random(p.shape)) + 0.1, 0.0)
     for name, changed, expected in (
-        ("(iii) other probabilities and weights", NTPDataset(h, mixed / mixed.sum(1, keepdim=True), r.dirichlet(np.ones(6))), w),
+        (
+            "(iii) other probabilities and weights",
+            NTPDataset(h, mixed / mixed.sum(1, keepdim=True), r.dirichlet(np.ones(6))),
+            w,
+        ),
         ("(iv) rotated embeddings", NTPDataset(h @ q.T, p), w @ q.T),
         ("(iv) relabelled tokens", NTPDataset(h, p[:, order]), w[order]),
         ("(iv) embeddings times 3", NTPDataset(3 * h, p), w / 3),
@@ -223,7 +225,11 @@ def _orthonormal() -> Iterator[Check]:
     expected = (mask - mask.mean(1, keepdim=True)).T
     found = solve_svm(data, tol=1e-12)
     yield at_most(
-        0.0, float((found.direction - expected).norm()), slack=DISTANCE, evidence="certified", statement="(vi) solver against closed form"
+        0.0,
+        float((found.direction - expected).norm()),
+        slack=DISTANCE,
+        evidence="certified",
+        statement="(vi) solver against closed form",
     )
 
 
@@ -252,8 +258,12 @@ def one_hot() -> Iterator[Check]:
     logits = data.embeddings @ found.direction.T
     margins = logits.gather(1, data.pattern.tokens[:, None]) - logits
     tight = torch.where(found.duals > 0, found.duals * (margins - 1), 0.0)
-    yield at_most(0.0, float(tight.abs().max()), slack=1e-6, evidence="certified", statement="alpha (margin - 1), largest")
-    yield at_most(DISTANCE, found.distance_bound() / found.norm, evidence="certified", statement="certified relative distance")
+    yield at_most(
+        0.0, float(tight.abs().max()), slack=1e-6, evidence="certified", statement="alpha (margin - 1), largest"
+    )
+    yield at_most(
+        DISTANCE, found.distance_bound() / found.norm, evidence="certified", statement="certified relative distance"
+    )
 
 
 @claim("bias/figure-toy", source="2402.18551 Figs. 1, 2", evidence="exact")
@@ -264,7 +274,9 @@ def figure_toy() -> Iterator[Check]:
     `ntp_theory.construct.toy` separates the data, in integers.
     """
     data = toy()
-    supports = [{int(data.token_names[v]) for v in row.nonzero()[:, 0]} for row in data.support] if data.token_names else []
+    supports = (
+        [{int(data.token_names[v]) for v in row.nonzero()[:, 0]} for row in data.support] if data.token_names else []
+    )
     yield same("[{1, 2, 5}, {1, 4, 5}, {2, 3, 4}]", str(supports), statement="supports")
     decoder = [(-8, 14), (-14, -4), (-8, -7), (6, -14), (-8, 14)]
     halves = [[round(2 * x) for x in h] for h in data.embeddings.tolist()]  # the coordinates are halves
@@ -288,10 +300,15 @@ def figure_toy() -> Iterator[Check]:
         evidence="certified",
         statement="rows 1 and 5 of W_mm",
     )
-    yield at_most(DISTANCE, one.distance_bound() / one.norm, evidence="certified", statement="certified relative distance")
+    yield at_most(
+        DISTANCE, one.distance_bound() / one.norm, evidence="certified", statement="certified relative distance"
+    )
     rows = data_subspace(data).interpolate(_log_odds(data))
     yield at_most(
-        float((rows[0] - rows[4]).norm()), 0.01, evidence="certified", statement="0.01 <= distance of rows 1 and 5 of W*"
+        float((rows[0] - rows[4]).norm()),
+        0.01,
+        evidence="certified",
+        statement="0.01 <= distance of rows 1 and 5 of W*",
     )
 
 
