@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydoc_data.topics import topics
 
-from ._arguments import whole
+from ..doors import whole
 
 __all__ = ["documentation_text"]
 

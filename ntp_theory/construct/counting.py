@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
+from ..doors import whole
 from ..errors import DatasetError
-from ._arguments import whole
 
 __all__ = ["ContextCounts", "count_contexts"]
 

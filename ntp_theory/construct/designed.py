@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
-from ._arguments import one_of
+from ..doors import one_of
 
 __all__ = ["DESIGNED", "DesignedCase", "designed"]
 

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..doors import dense
+from ..doors import dense, generator, one_of, whole
 from ..errors import DatasetError
-from ._arguments import generator, one_of, whole
 
 __all__ = ["embedding_map"]
 

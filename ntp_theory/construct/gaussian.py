@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..dataset import NTPDataset
+from ..doors import generator, whole
 from ..errors import UsageError
-from ._arguments import generator, whole
 
 __all__ = ["random"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..dataset import NTPDataset
-from ._arguments import generator
+from ..doors import generator
 from .gaussian import random, random_rows
 
 __all__ = ["a2", "lemma5", "one_hot_control", "sep_incompat", "tiny", "toy"]

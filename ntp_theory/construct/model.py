@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..dataset import NTPDataset
+from ..doors import whole
 from ..errors import DatasetError, UsageError
-from ._arguments import whole
 
 __all__ = ["from_model"]
 

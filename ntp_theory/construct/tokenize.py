@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from typing import Any
 
+from ..doors import one_of, whole
 from ..errors import UsageError
-from ._arguments import one_of, whole
 from .source import Text, describe, read
 
 __all__ = ["TOKENIZERS", "tokenize"]

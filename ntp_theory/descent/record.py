@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..construct._arguments import whole
+from ..doors import whole
 from ..errors import UsageError
 
 __all__ = ["Schedule", "recorded_steps"]

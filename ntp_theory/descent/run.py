@@ -10,9 +10,8 @@ from typing import Any
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ..construct._arguments import whole
 from ..dataset import NTPDataset
-from ..doors import as_decoder
+from ..doors import as_decoder, whole
 from ..errors import SolverError, UsageError
 from ..loss import LossParts, evaluate
 from ..runs import Progress

@@ -15,7 +15,7 @@ from ..descent import Trajectory
 from ..errors import UsageError
 from ..predict import Limit
 from ..subspace import data_subspace
-from .style import BLACK, BLUE, GREEN, GREY, look, measured, new_axes, predicted
+from .style import BLACK, GREEN, GREY, look, measured, new_axes, predicted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,10 +87,13 @@ def loss(trajectory: Trajectory, limit: Limit | None = None, ax: Axes | None = N
     --------
     >>> from ntp_theory import construct, descend
     >>> loss(descend(construct.tiny(), steps=10)).get_ylabel()
-    'CE  (nats)'
+    'CE (nats)'
     """
     entropy = trajectory.data.entropy
     k, values = _after_start(trajectory, entropy + trajectory.gap)
+    law = None
+    if limit is not None and limit.direction is not None:
+        law = limit.loss_constant / (trajectory.step_size * k)
     with look():
         ax = new_axes()[0] if ax is None else ax
         ax.plot(k, values, label="measured", **measured())
@@ -98,12 +101,13 @@ def loss(trajectory: Trajectory, limit: Limit | None = None, ax: Axes | None = N
         if limit is not None and limit.infimum - entropy > 0.01 * (top - entropy):
             ax.axhline(limit.infimum, color=GREY, linestyle=":", label="predicted infimum", zorder=1)
         ax.axhline(entropy, color=BLACK, linestyle="--", linewidth=1.0, label=r"entropy $\mathcal{H}$", zorder=1)
-        if limit is not None and limit.direction is not None:
-            law = limit.infimum + limit.loss_constant / (trajectory.step_size * k)
-            near = law <= top
-            ax.plot(k[near], law[near], label=r"$\inf\mathrm{CE}+\|W^{mm}\|^2/(\eta k)$", **predicted())
         ax.set_ylim(entropy - 0.06 * (top - entropy), top + 0.06 * (top - entropy))
-        _finish(ax, "Loss", "CE  (nats)")
+        if limit is not None and law is not None:
+            near = limit.infimum + law <= top
+            label = r"$\inf\,\mathrm{CE}+\|W^{mm}\|^2/(\eta k)$"
+            ax.plot(k[near], limit.infimum + law[near], label=label, **predicted())
+            _excess(ax, trajectory, limit, k, law)
+        _finish(ax, "Loss", "CE (nats)", legend="upper right")
     return ax
 
 
@@ -186,13 +190,10 @@ def alignment(trajectory: Trajectory, limit: Limit, ax: Axes | None = None) -> A
     with look():
         ax = new_axes()[0] if ax is None else ax
         ax.axhline(1.0, color=BLACK, linestyle="--", linewidth=1.0, zorder=1)
-        for shift, values, colour, name in (
-            (torch.zeros_like(limit.finite), whole, BLUE, "$W_k$"),
-            (limit.finite, rest_values, GREEN, r"$W_k-W^\star$"),
-        ):
-            ax.plot(k, values, label=f"{name} measured", **measured(colour))
-            law = [_cosine(w - shift, direction) for w in decoders]
-            ax.plot(later, law, label=f"{name} predicted", **predicted(), alpha=1.0)
+        ax.plot(k, whole, label="$W_k$ measured", **measured())
+        ax.plot(k, rest_values, label=r"$W_k-W^{*}$ measured", **measured(GREEN))
+        for shift, label in ((torch.zeros_like(limit.finite), "both predicted"), (limit.finite, None)):
+            ax.plot(later, [_cosine(w - shift, direction) for w in decoders], label=label, **predicted())
         _finish(ax, "Alignment", r"cosine with $W^{mm}$")
     return ax
 
@@ -234,7 +235,7 @@ def distance(trajectory: Trajectory, limit: Limit, ax: Axes | None = None) -> Ax
             label = r"$\|D\|/(\eta k)$, $\|D\|=" + f"{constant:.3g}$"
             ax.plot(k[near], law[near], label=label, **predicted())
         ax.set_yscale("log")
-        _finish(ax, "Distance on F", r"$\|\mathcal{P}_\mathcal{F}W_k-W^\star\|$")
+        _finish(ax, "Distance on F", r"$\|\mathcal{P}_\mathcal{F}W_k-W^{*}\|$")
     return ax
 
 
@@ -263,8 +264,22 @@ def _cosine(a: Tensor, b: Tensor) -> float:
     return float((a * b).sum()) / size if size else math.nan
 
 
-def _finish(ax: Axes, title: str, label: str) -> None:
+def _excess(ax: Axes, trajectory: Trajectory, limit: Limit, k: NDArray[np.float64], law: NDArray[np.float64]) -> None:
+    """The same loss above its infimum, in a small logarithmic picture inside: there the law is a straight line."""
+    gaps = torch.tensor([exact_loss.evaluate(w, limit.reference).gap for w in trajectory.weights])
+    _, values = _after_start(trajectory, gaps)
+    inset = ax.inset_axes((0.6, 0.24, 0.38, 0.36))
+    inset.plot(k, values, **measured() | {"markersize": 2.4})
+    near = law <= 3 * values.max()
+    inset.plot(k[near], law[near], **predicted())
+    inset.set(xscale="log", yscale="log")
+    inset.set_title(r"$\mathrm{CE}-\inf\,\mathrm{CE}$", fontsize=7.5, loc="left", fontweight="normal", pad=2.0)
+    inset.tick_params(labelsize=6.5)
+    inset.minorticks_off()
+
+
+def _finish(ax: Axes, title: str, label: str, legend: str = "best") -> None:
     ax.set_xscale("log")
     ax.set(xlabel="step $k$", ylabel=label)
     ax.set_title(title, loc="left")
-    ax.legend(loc="best")
+    ax.legend(loc=legend)

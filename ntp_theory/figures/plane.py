@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +13,7 @@ from ..dataset import NTPDataset
 from ..doors import as_decoder
 from ..errors import UsageError
 from ..predict import Limit
-from .style import BLACK, BLUE, GREY, ORANGE, look, new_axes
+from .style import BLUE, GREY, ORANGE, look, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,9 +56,13 @@ def toy_figure(limit: Limit, axes: list[Axes] | None = None) -> list[Axes]:
     if limit.direction is None:
         raise UsageError("limit.direction is None; every support is full and nothing diverges")
     with look():
-        axes = new_axes(1, 2, width=4.6, height=3.9) if axes is None else axes
+        axes = new_axes(1, 2, width=3.9, height=4.2) if axes is None else axes
     embeddings(limit.direction, limit.data, axes[0], title=r"Directional: rows of $W^{mm}$")
-    embeddings(limit.finite, limit.data, axes[1], title=r"Finite: rows of $W^\star$")
+    embeddings(limit.finite, limit.data, axes[1], title=r"Finite: rows of $W^{*}$")
+    for low_high, set_limits in (("get_xlim", "set_xlim"), ("get_ylim", "set_ylim")):
+        both = [getattr(ax, low_high)() for ax in axes]
+        for ax in axes:
+            getattr(ax, set_limits)(min(low for low, _ in both), max(high for _, high in both))
     return axes
 
 
@@ -107,17 +112,17 @@ def embeddings(weights: ArrayLike | Tensor, data: NTPDataset, ax: Axes | None = 
         ax.set_ylim(float(low[1]) - pad, float(high[1]) + pad)
         ax.axhline(0.0, color=GREY, linewidth=0.6, zorder=1)
         ax.axvline(0.0, color=GREY, linewidth=0.6, zorder=1)
-        for place, names in _groups(arrows, data):
-            _arrow(ax, place, ", ".join(names), 0.35 * pad)
+        groups = _groups(arrows, data)
+        taken = _along([place for place, _ in groups]) + contexts.tolist()
+        for place, names in groups:
+            _arrow(ax, place)
+            taken.append(_label(ax, place, ", ".join(names), BLUE, taken, 0.4 * pad))
         ax.plot(contexts[:, 0], contexts[:, 1], linestyle="none", marker="s", markersize=7, color=ORANGE, zorder=4)
         for j, place in enumerate(contexts.tolist()):
             name = data.context_names[j] if data.context_names else f"#{j}"
-            _label(ax, place, name, 0.42 * pad, ORANGE)
+            taken.append(_label(ax, place, name, ORANGE, taken, 0.4 * pad))
         ax.set_title(title, loc="left")
-        ax.text(
-            0.01, 0.01, f"squares: contexts; arrows: words, drawn x {scale:.3g}",
-            transform=ax.transAxes, fontsize=7.5, color=BLACK,
-        )  # fmt: skip
+        ax.set_xlabel(f"squares: contexts; arrows: words, drawn x {scale:.3g}")
     return ax
 
 
@@ -136,16 +141,22 @@ def _groups(arrows: Tensor, data: NTPDataset) -> list[tuple[list[float], list[st
     return [(place.tolist(), names) for place, names in groups]
 
 
-def _arrow(ax: Axes, place: list[float], name: str, distance: float) -> None:
-    ax.annotate(
-        "", xy=(place[0], place[1]), xytext=(0.0, 0.0), zorder=3,
-        arrowprops={"arrowstyle": "-|>", "color": BLUE, "linewidth": 1.6, "shrinkA": 0.0, "shrinkB": 0.0},
-    )  # fmt: skip
-    _label(ax, place, name, distance, BLUE)
+def _along(ends: list[list[float]]) -> list[list[float]]:
+    """Points along the arrows, for labels to keep away from."""
+    return [[part * x / 20, part * y / 20] for x, y in ends for part in range(21)]
 
 
-def _label(ax: Axes, place: list[float], name: str, distance: float, colour: str) -> None:
-    """A name just beyond a place, seen from the origin."""
-    size = max((place[0] ** 2 + place[1] ** 2) ** 0.5, 1e-300)
-    x, y = (c + distance * c / size for c in place)
-    ax.text(x, y, name, color=colour, ha="center", va="center", fontweight="bold", zorder=5)
+def _arrow(ax: Axes, place: list[float]) -> None:
+    style = {"arrowstyle": "-|>", "color": BLUE, "linewidth": 1.6, "shrinkA": 0.0, "shrinkB": 0.0}
+    ax.annotate("", xy=(place[0], place[1]), xytext=(0.0, 0.0), zorder=3, arrowprops=style)
+
+
+def _label(
+    ax: Axes, place: list[float], name: str, colour: str, taken: list[list[float]], distance: float
+) -> list[float]:
+    """Write a name beside a place, on the side where most room is left; returns where."""
+    around = [math.tau * i / 16 for i in range(16)]
+    sides = [[place[0] + distance * math.cos(a), place[1] + distance * math.sin(a)] for a in around]
+    spot = max(sides, key=lambda side: min(math.dist(side, other) for other in taken if other != place))
+    ax.text(spot[0], spot[1], name, color=colour, ha="center", va="center", fontweight="bold", zorder=5)
+    return spot

@@ -42,8 +42,8 @@ _LOOK: dict[str, Any] = {
     "legend.edgecolor": "none",
     "legend.fontsize": 8.0,
     "legend.handlelength": 1.6,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 3.6,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4.4,
 }
 
 
@@ -79,14 +79,14 @@ def new_axes(rows: int = 1, columns: int = 1, *, width: float = 4.0, height: flo
 
 
 def measured(colour: str = BLUE) -> dict[str, Any]:
-    """Keyword arguments of a series of measured values: dots.
+    """Keyword arguments of a series of measured values: dots, under the prediction so that neither hides the other.
 
     Examples
     --------
     >>> measured()["linestyle"]
     'none'
     """
-    return {"linestyle": "none", "marker": "o", "color": colour, "zorder": 3}
+    return {"linestyle": "none", "marker": "o", "color": colour, "alpha": 0.65, "markeredgewidth": 0.0, "zorder": 3}
 
 
 def predicted(colour: str = ORANGE) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def predicted(colour: str = ORANGE) -> dict[str, Any]:
     >>> predicted()["color"] == ORANGE
     True
     """
-    return {"linestyle": "-", "color": colour, "zorder": 2}
+    return {"linestyle": "-", "color": colour, "zorder": 4}
 
 
 def png(figure: Figure, *, dpi: int = 160) -> bytes:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..construct._arguments import one_of
 from ..dataset import NTPDataset
+from ..doors import one_of
 
 __all__ = ["KINDS", "datasets", "decoders", "probability_rows"]
 
