@@ -8,7 +8,14 @@ from . import claims, construct, errors, loss, subspace
 from ._version import __version__
 from .checks import Check
 from .compare import Comparison, compare
-from .conditions import Compatibility, Separability, check_compatibility, check_separability
+from .conditions import (
+    Compatibility,
+    ExtendedSupport,
+    Separability,
+    check_compatibility,
+    check_separability,
+    extended_support,
+)
 from .dataset import NTPDataset
 from .descent import Trajectory, descend
 from .loss import LossParts
@@ -19,6 +26,7 @@ __all__ = [
     "Check",
     "Comparison",
     "Compatibility",
+    "ExtendedSupport",
     "Limit",
     "LossParts",
     "NTPDataset",
@@ -33,6 +41,7 @@ __all__ = [
     "construct",
     "descend",
     "errors",
+    "extended_support",
     "loss",
     "predict",
     "solve_svm",

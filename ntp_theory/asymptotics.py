@@ -46,7 +46,7 @@ def finite_constant(data: NTPDataset, finite: Tensor, duals: Tensor) -> Tensor:
     pull = duals.clone()
     pull[pattern.contexts, pattern.tokens] = -duals.sum(1)[pattern.contexts] * loss.probabilities(finite)
     force = data_subspace(data).project(pull.T @ data.embeddings)
-    return -loss.solve_hessian(finite, force)
+    return -data_subspace(data).project(loss.solve_hessian(finite, force))
 
 
 def mean_offset(data: NTPDataset, finite: Tensor, duals: Tensor) -> float:
@@ -132,7 +132,8 @@ class ActiveConstraints:
         """
         # constraints may be dependent, so least squares of minimum norm
         coefficients = torch.linalg.pinv(self._gram, rtol=1e-10, hermitian=True) @ self._required
-        return self._finite + (coefficients @ self._normals).reshape(self._finite.shape)
+        beyond: Tensor = (coefficients @ self._normals).reshape(self._finite.shape)
+        return self._finite + beyond
 
     def spread(self, init: Tensor, step_size: float, steps: float) -> float:
         """Predicted alpha-weighted mean square of log rho after ``steps`` steps from ``init``.

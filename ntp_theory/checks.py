@@ -70,9 +70,7 @@ class Check:
         if self.evidence not in get_args(Evidence):
             raise UsageError(f"evidence must be one of {get_args(Evidence)}, got {self.evidence!r}")
         if self.holds != (self.error <= self.tolerance):
-            raise UsageError(
-                f"holds={self.holds} contradicts error={self.error!r} and tolerance={self.tolerance!r}"
-            )
+            raise UsageError(f"holds={self.holds} contradicts error={self.error!r} and tolerance={self.tolerance!r}")
 
     @classmethod
     def close(

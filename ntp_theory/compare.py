@@ -156,7 +156,7 @@ class _Run:
         return checks
 
     def _direction_certificate(self, direction: Tensor) -> Check:
-        subspace, pattern, h = data_subspace(self.data), self.data.pattern, self.data.embeddings
+        subspace, pattern, h = data_subspace(self.limit.reference), self.limit.reference.pattern, self.data.embeddings
         worst = -math.inf
         for w in self.trajectory.weights:
             part = subspace.project_complement(w)
@@ -175,7 +175,7 @@ class _Run:
 
     def convergence(self) -> Check:
         """Finite case: the distance to the minimiser has shrunk since the first record."""
-        subspace = data_subspace(self.data)
+        subspace = data_subspace(self.limit.reference)
         first, last = (
             float((subspace.project(self.trajectory.weights[i]) - self.limit.finite).norm()) for i in (0, -1)
         )
@@ -238,7 +238,7 @@ class _Run:
                 statement=f"cos(W_{k} - W_{k0}, W_mm): the increment has no offset to outgrow",
             ),
         ]
-        if data_subspace(self.data).dim and float(limit.finite_constant.norm()) > 0:
+        if data_subspace(self.limit.reference).dim and float(limit.finite_constant.norm()) > 0:
             checks.append(self._finite(after, k, 2 * (math.sqrt(spread) + late)))
         return checks
 
@@ -246,7 +246,8 @@ class _Run:
         """Predicted sigma^2 of the slow modes, and burn-in plus near-active share, at step k."""
         limit, h, start = self.limit, self.data.embeddings, self.trajectory.weights[0]
         logits = h @ w_mm.T
-        slack = self.data.pattern.min(self.data.pattern.inside(logits))[:, None] - logits - 1.0
+        pattern = limit.reference.pattern
+        slack = pattern.min(pattern.inside(logits))[:, None] - logits - 1.0
         inactive = ~limit.support & (limit.duals == 0)
         mass = (torch.softmax(h @ start.T, 1) * self.data.weights[:, None])[inactive]
         fading = mass * float(k) ** -slack[inactive].clamp(min=0.0)
@@ -255,7 +256,7 @@ class _Run:
         return spread, self.burn_in * math.log(k) / k + near_active
 
     def _finite(self, weights: Tensor, k: int, tolerance: float) -> Check:
-        distance = float((data_subspace(self.data).project(weights) - self.limit.finite).norm())
+        distance = float((data_subspace(self.limit.reference).project(weights) - self.limit.finite).norm())
         return Check.close(
             "bias/sharp-gd-finite",
             float(self.limit.finite_constant.norm()),

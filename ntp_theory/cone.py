@@ -15,9 +15,7 @@ from .support import SupportPattern
 __all__ = ["project_cone"]
 
 
-def project_cone(
-    matrix: Tensor, pattern: SupportPattern, start: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def project_cone(matrix: Tensor, pattern: SupportPattern, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Orthogonal projection of a matrix on the cone of multipliers.
 
     Parameters

@@ -172,9 +172,7 @@ class NTPDataset:
     ) -> None:
         m, v = rows.shape
         if h.shape[0] != m:
-            raise DatasetError(
-                f"embeddings has {h.shape[0]} rows but there are {m} contexts; one row per context"
-            )
+            raise DatasetError(f"embeddings has {h.shape[0]} rows but there are {m} contexts; one row per context")
         self.token_names = as_names("token_names", token_names, v)
         self.context_names = as_names("context_names", context_names, m)
         contexts = np.repeat(np.arange(m), np.diff(rows.indptr))
@@ -252,9 +250,7 @@ class NTPDataset:
         """The conditionals as a sparse COO tensor (m, V)."""
         index = torch.stack([self.pattern.contexts, self.pattern.tokens])
         shape = (self.num_contexts, self.vocab_size)
-        return torch.sparse_coo_tensor(
-            index, self.conditionals, shape, is_coalesced=True, check_invariants=False
-        )
+        return torch.sparse_coo_tensor(index, self.conditionals, shape, is_coalesced=True, check_invariants=False)
 
     def token_name(self, v: int) -> str:
         """Name of token v as it appears in answers: quoted, or its index."""

@@ -77,9 +77,7 @@ def sparse_rows(name: str, values: Any) -> Any:
     for wrong, rule in ((~np.isfinite(rows.data), "finite"), (rows.data < 0, "at least 0")):
         if wrong.any():
             i = int(np.argmax(wrong))
-            raise DatasetError(
-                f"{name}[{row_of[i]}, {rows.indices[i]}] is {rows.data[i]}; every entry must be {rule}"
-            )
+            raise DatasetError(f"{name}[{row_of[i]}, {rows.indices[i]}] is {rows.data[i]}; every entry must be {rule}")
     rows.eliminate_zeros()
     if (empty := np.flatnonzero(np.diff(rows.indptr) == 0)).size:
         raise DatasetError(f"{name} row {empty[0]} has an empty support; every context needs a next token")
@@ -106,9 +104,7 @@ def check_weights(pi: NDArray[np.float64], m: int, tolerance: float) -> None:
         raise DatasetError(f"weights has shape {pi.shape} but there are {m} contexts; one weight per context")
     if (pi <= 0).any():
         j = int(np.argmax(pi <= 0))
-        raise DatasetError(
-            f"weights[{j}] is {pi[j]}; every context must have positive weight (drop it otherwise)"
-        )
+        raise DatasetError(f"weights[{j}] is {pi[j]}; every context must have positive weight (drop it otherwise)")
     if not abs(pi.sum() - 1.0) <= tolerance:
         raise DatasetError(f"weights sums to {pi.sum():.12g}; it must sum to 1 within {tolerance:g}")
 
@@ -141,9 +137,7 @@ def as_names(argument: str, names: Sequence[str] | None, count: int) -> tuple[st
     return tuple(str(name) for name in names)  # plain str: numpy's own has another repr
 
 
-def as_decoder(
-    weights: ArrayLike | Tensor, shape: tuple[int, int], like: Tensor, name: str = "weights"
-) -> Tensor:
+def as_decoder(weights: ArrayLike | Tensor, shape: tuple[int, int], like: Tensor, name: str = "weights") -> Tensor:
     """The decoder W (V, d) of a caller: finite, detached, in the type and on the device of ``like``."""
     try:
         # by way of numpy: torch makes a list of numbers single precision
@@ -193,9 +187,7 @@ def generator(rng: int | np.random.Generator) -> np.random.Generator:
     try:
         return np.random.default_rng(whole("rng", rng, at_least=0))
     except UsageError:
-        raise UsageError(
-            f"rng is {rng!r}; it must be a whole number >= 0 or a numpy.random.Generator"
-        ) from None
+        raise UsageError(f"rng is {rng!r}; it must be a whole number >= 0 or a numpy.random.Generator") from None
 
 
 def one_of(name: str, value: object, known: Iterable[str]) -> None:

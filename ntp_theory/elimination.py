@@ -51,10 +51,17 @@ class Elimination:
         Rows of comparable size; callers normalise them.
     pattern : SupportPattern
 
+    Everything is done in double precision, whatever the embeddings have: ranks are decided here.
+
     Attributes
     ----------
     rank : int
         Rank of ``W -> (h_j^T (w_v - w_v'))`` over pairs in the same row of the pattern: dim F.
+
+    free : Tensor (m, q)
+        Orthonormal basis of the levels that some decoder meets exactly on the pattern.
+    inverse : Tensor (n, d)
+        Row i is column i of its token's pseudo-inverse: ``w_v = sum_i y_i inverse_i`` solves token v without levels.
 
     Notes
     -----
@@ -69,6 +76,7 @@ class Elimination:
     """
 
     def __init__(self, embeddings: Tensor, pattern: SupportPattern) -> None:
+        embeddings = embeddings.double()
         self._h, self._pattern = embeddings, pattern
         m, d = embeddings.shape
         inverse = embeddings.new_zeros(len(pattern.tokens), d)
@@ -80,7 +88,7 @@ class Elimination:
                 continue
             rows = pattern.contexts[entries]
             u, s, vt = torch.linalg.svd(embeddings[rows], full_matrices=False)
-            kept = s > s[0] * DEPENDENCE
+            kept = s > s[:1] * DEPENDENCE  # none where d = 0
             u, s, vt = u[:, kept], s[kept], vt[kept]
             inverse[entries] = (u / s) @ vt
             block = rows[:, None], rows
@@ -89,21 +97,21 @@ class Elimination:
                 unmet[block] -= u @ u.T
                 unmet[rows, rows] += 1.0
             ranks += len(s)
-        self._inverse = inverse
+        self.inverse = inverse
         values, vectors = torch.linalg.eigh(unmet)
         met = values <= DEPENDENCE**2 * pattern.vocab_size
-        self._free, stiff = vectors[:, met], vectors[:, ~met]
+        self.free, stiff = vectors[:, met], vectors[:, ~met]
         self._stiff, self._stiffness = stiff, values[~met]
-        self._weight = torch.linalg.cholesky(self._free.T @ weight @ self._free)
-        self.rank = ranks - self._free.shape[1]
+        self._weight = torch.linalg.cholesky(self.free.T @ weight @ self.free)
+        self.rank = ranks - self.free.shape[1]
 
     def pairing(self, weights: Tensor) -> Tensor:
         """``h_j^T w_v`` on the entries; (n,)."""
-        return (self._h @ weights.T)[self._pattern.contexts, self._pattern.tokens]
+        return (self._h @ weights.double().T)[self._pattern.contexts, self._pattern.tokens]
 
     def fit(self, values: Tensor) -> Fit:
         """Solve for values (n,) on the entries; the second pass restores the digits that conditioning cost the first."""
-        contexts = self._pattern.contexts
+        values, contexts = values.double(), self._pattern.contexts
         weights, levels = self._combine(torch.zeros_like(values)), values.new_zeros(self._pattern.num_contexts)
         residual = values
         for _ in range(2):
@@ -112,13 +120,24 @@ class Elimination:
             rise = self._stiff @ ((self._stiff.T @ unmet) / self._stiffness)
             weights, levels = weights + self._combine(residual - rise[contexts]), levels + rise
             # and, of the levels that change nothing, those with the smallest W
-            pull = self._pattern.sum((self._inverse * weights[self._pattern.tokens]).sum(1))
-            rise = self._free @ torch.cholesky_solve((self._free.T @ pull)[:, None], self._weight)[:, 0]
+            pull = self._pattern.sum((self.inverse * weights[self._pattern.tokens]).sum(1))
+            rise = self.free @ torch.cholesky_solve((self.free.T @ pull)[:, None], self._weight)[:, 0]
             weights, levels = weights - self._combine(rise[contexts]), levels + rise
             residual = values - self.pairing(weights) - levels[contexts]
         return Fit(weights, levels, residual)
 
+    def balance(self, by_token: Tensor, by_context: Tensor) -> Tensor:
+        """The smallest c (n,) with ``sum_j c_{jv} h_j`` = by_token (V, d) and ``sum_v c_{jv}`` = by_context (m,).
+
+        The transposed problem; if there is no such c, the nearest in the sense of least squares.
+        """
+        contexts, tokens = self._pattern.contexts, self._pattern.tokens
+        own = (self.inverse * by_token.double()[tokens]).sum(1)
+        unmet = by_context.double() - self._pattern.sum(own)
+        levels = (self._stiff @ ((self._stiff.T @ unmet) / self._stiffness))[contexts]
+        return own + levels - self.pairing(self._combine(levels))
+
     def _combine(self, values: Tensor) -> Tensor:
         """Token by token least squares without levels: ``w_v = sum_j values_{jv} g_{jv}``; (V, d)."""
         out = values.new_zeros(self._pattern.vocab_size, self._h.shape[1])
-        return out.index_add_(0, self._pattern.tokens, values[:, None] * self._inverse)
+        return out.index_add_(0, self._pattern.tokens, values[:, None] * self.inverse)

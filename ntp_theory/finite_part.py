@@ -12,20 +12,24 @@ from torch import Tensor
 
 from .dataset import NTPDataset
 from .errors import SolverError
+from .support import SupportPattern
 
 __all__ = ["InSupportLoss"]
 
 
 class InSupportLoss:
-    """``CE_F`` of a dataset.
+    """``CE_F`` of a dataset, or the same with extended supports.
 
     Parameters
     ----------
     data : NTPDataset
+    pattern : SupportPattern, optional
+        Supports that the softmax is restricted to, no smaller than those of the data; those of the data if not given.
 
     Notes
     -----
-    Source: 2402.18551 Eq. (12) (`bias/auxiliary-loss`, `bias/lemma-4`).
+    Source: 2402.18551 Eq. (12) (`bias/auxiliary-loss`, `bias/lemma-4`); extended supports ours
+    (`bias/any-data`).
 
     Examples
     --------
@@ -35,8 +39,14 @@ class InSupportLoss:
     3.0
     """
 
-    def __init__(self, data: NTPDataset) -> None:
-        self._data, self._pattern = data, data.pattern
+    def __init__(self, data: NTPDataset, pattern: SupportPattern | None = None) -> None:
+        self._data, self._pattern = data, pattern or data.pattern
+        self._conditionals = data.conditionals
+        if self._pattern is not data.pattern:
+            dense = data.embeddings.new_zeros(data.num_contexts, data.vocab_size)
+            dense[data.pattern.contexts, data.pattern.tokens] = data.conditionals
+            self._conditionals = self._pattern.inside(dense)
+        self._weights = data.weights[self._pattern.contexts]
 
     def probabilities(self, weights: Tensor) -> Tensor:
         """In-support softmax p_bar_{j,z} on the entries of the pattern; (n,)."""
@@ -47,19 +57,17 @@ class InSupportLoss:
         """CE_F(W), nats."""
         inside = self._pattern.inside(self._data.embeddings @ weights.T)
         logs = inside - self._pattern.logsumexp(inside)[self._pattern.contexts]
-        return -float((self._data.joint * logs).sum())
+        return -float((self._weights * self._conditionals * logs).sum())
 
     def gradient(self, weights: Tensor) -> Tensor:
         """Gradient of CE_F, in F; (V, d)."""
-        pi = self._data.weights[self._pattern.contexts]
-        return self._gather(pi * (self.probabilities(weights) - self._data.conditionals))
+        return self._gather(self._weights * (self.probabilities(weights) - self._conditionals))
 
     def hessian_product(self, probabilities: Tensor, direction: Tensor) -> Tensor:
         """Hessian of CE_F, where the in-support softmax is ``probabilities``, applied to a matrix; (V, d)."""
         inside = self._pattern.inside(self._data.embeddings @ direction.T)
         mean = self._pattern.sum(probabilities * inside)
-        pi = self._data.weights[self._pattern.contexts]
-        return self._gather(pi * probabilities * (inside - mean[self._pattern.contexts]))
+        return self._gather(self._weights * probabilities * (inside - mean[self._pattern.contexts]))
 
     def solve_hessian(self, weights: Tensor, target: Tensor, *, tol: float = 1e-13) -> Tensor:
         """X in F with Hessian(W) X = target, for a target in F; conjugate gradients to ``tol`` relative."""
@@ -105,7 +113,8 @@ class InSupportLoss:
             step = self.solve_hessian(weights, gradient, tol=min(1e-2, size / scale))
             slope = float((gradient * step).sum())
             length, after = 1.0, self.value(weights - step)
-            while after > value - 1e-4 * length * slope + 1e-15 * abs(value) and length > 1e-10:
+            # below this the value is rounding, and the gradient decides
+            while after > value - 1e-4 * length * slope and length * slope > 1e-13 * max(1.0, abs(value)):
                 length /= 2
                 after = self.value(weights - length * step)
             weights, value = weights - length * step, after

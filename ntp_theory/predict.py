@@ -11,11 +11,18 @@ import torch
 from torch import Tensor
 
 from .asymptotics import ActiveConstraints, finite_constant, mean_offset
-from .conditions import Compatibility, check_compatibility
+from .conditions import (
+    Compatibility,
+    Separability,
+    check_compatibility,
+    check_separability,
+    extended_support,
+)
 from .dataset import NTPDataset
 from .finite_part import InSupportLoss
 from .margin import SVMSolution, solve_svm
 from .subspace import data_subspace
+from .support import SupportPattern
 
 __all__ = ["Case", "Limit", "predict"]
 
@@ -31,7 +38,8 @@ class Limit:
     data : NTPDataset
     case : str
         "separable-compatible": the loss goes to the entropy (2402.18551, Theorem 2); "separable-incompatible": it
-        diverges along W_mm, to a larger infimum (`bias/any-data`); "finite": full supports, a finite minimiser.
+        goes to a larger infimum; "partially-separable": only some off-support tokens can be driven to zero probability;
+        "finite": none can, and the minimiser is finite (`bias/any-data`).
     entropy, infimum : float
         H and inf CE, nats.
     finite : Tensor (V, d)
@@ -49,8 +57,14 @@ class Limit:
     finite_constant : Tensor (V, d)
         lim eta k (P_F W_k - W*) (`bias/sharp-gd-finite`).
     compatibility : Compatibility
+    separability : Separability
     svm : SVMSolution
         The certificate of ``direction``.
+    reference : NTPDataset
+        The compatible and separable dataset that training cannot tell from the data: the same embeddings and weights,
+        supports ``support``, and conditionals p_bar, the softmax at W*. Since the gradient of CE restricted to these
+        supports vanishes at W*, both losses have the same gradient everywhere, and CE - inf CE of the data is the
+        entropy gap of the reference. The data itself if it is compatible and separable.
     """
 
     data: NTPDataset
@@ -65,12 +79,14 @@ class Limit:
     loss_constant: float
     finite_constant: Tensor
     compatibility: Compatibility
+    separability: Separability
     svm: SVMSolution
+    reference: NTPDataset
 
     @cached_property
     def active(self) -> ActiveConstraints:
         """The active constraints of the NTP-SVM, with the rates of their slow modes (`bias/sharp-gd-duals`)."""
-        return ActiveConstraints(self.data, self.finite, self.duals)
+        return ActiveConstraints(self.reference, self.finite, self.duals)
 
     @cached_property
     def offset(self) -> Tensor:
@@ -80,7 +96,7 @@ class Limit:
     @cached_property
     def mean_offset(self) -> float:
         """``lim <W_k, W_mm> / ||W_mm||^2 - log(eta k)``: the offset along W_mm, a sharp number (`bias/offset`)."""
-        return mean_offset(self.data, self.finite, self.duals)
+        return mean_offset(self.reference, self.finite, self.duals)
 
     @property
     def burn_in(self) -> float:
@@ -93,30 +109,13 @@ class Limit:
             return self.finite
         return self.direction * math.log(step_size * steps) + self.offset
 
-    @cached_property
-    def reference(self) -> NTPDataset:
-        """The dataset with conditionals p_bar = in-support softmax at W*: its entropy gap is CE - inf CE of the data.
-
-        The same data if compatible. In general CE_F(W) - CE_F(W*) = sum_j pi_j KL(p_bar_j || q_j), since the gradient
-        of CE_F vanishes at W*; so the exact split of the loss serves incompatible data too (`bias/any-data`).
-        """
-        if self.compatibility.compatible:
-            return self.data
-        pattern = self.data.pattern
-        rows = torch.zeros(self.data.num_contexts, self.data.vocab_size, dtype=self.finite.dtype)
-        p_bar = InSupportLoss(self.data).probabilities(self.finite)
-        rows[pattern.contexts.cpu(), pattern.tokens.cpu()] = p_bar.cpu()
-        return NTPDataset(
-            self.data.embeddings, rows, self.data.weights, device=self.finite.device, dtype=self.finite.dtype
-        )
-
     def summary(self) -> str:
         """The prediction in words."""
         lines = [
             f"case: {self.case}",
             f"entropy H = {self.entropy:.8g} nats, inf CE = {self.infimum:.8g} nats "
             f"({self.infimum / math.log(2):.6g} bits)",
-            f"finite part: ||W*|| = {float(self.finite.norm()):.6g} on F of dimension {data_subspace(self.data).dim}",
+            f"finite part: ||W*|| = {float(self.finite.norm()):.6g}, dim F = {data_subspace(self.reference).dim}",
         ]
         if self.direction is not None:
             lines += [
@@ -133,7 +132,7 @@ class Limit:
 
 
 def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
-    """Where gradient descent on ``data`` must end up.
+    """Where gradient descent on ``data`` must end up, for any data.
 
     Parameters
     ----------
@@ -147,45 +146,71 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
 
     Raises
     ------
-    NotSeparableError
-        If the data is not NTP-separable, with the Farkas certificate.
     SolverError
         If a part could not be computed to the accuracy asked for.
 
     Notes
     -----
-    Source: 2402.18551 Theorem 2 (`bias/theorem-2`); incompatible data and all constants are ours (`bias/any-data`,
-    `bias/sharp-gd-loss`, `bias/sharp-gd-finite`). The constants assume that every active constraint of the NTP-SVM has
-    a positive multiplier (`bias/sharp-gd-expansion`).
+    Source: 2402.18551 Theorem 2 (`bias/theorem-2`); data that is not compatible and separable, and all constants, are
+    ours (`bias/any-data`, `bias/sharp-gd-loss`, `bias/sharp-gd-finite`). The constants assume that every active
+    constraint of the NTP-SVM has a positive multiplier (`bias/sharp-gd-expansion`).
 
     Examples
     --------
     >>> limit = predict(NTPDataset([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]))
     >>> limit.case, round(limit.loss_constant, 6)
     ('separable-compatible', 1.333333)
+    >>> limit = predict(NTPDataset([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]]))
+    >>> limit.case, limit.direction is None
+    ('finite', True)
     """
-    svm = solve_svm(data, tol=tol)
-    compatibility = check_compatibility(data)
-    loss = InSupportLoss(data)
-    if compatibility.solution is not None:
-        finite, infimum = compatibility.solution, data.entropy
+    compatibility, separability = check_compatibility(data), check_separability(data)
+    pattern = data.pattern if separability.separable else extended_support(data).pattern
+    if compatibility.solution is not None and separability.separable:
+        finite, infimum, reference = compatibility.solution, data.entropy, data
     else:
+        loss = InSupportLoss(data, pattern)
         finite = loss.minimise()
-        infimum = loss.value(finite)
-    diverges = data.pattern.num_off_support > 0
-    separable_case: Case = "separable-compatible" if compatibility.compatible else "separable-incompatible"
+        infimum, reference = loss.value(finite), _with_conditionals(data, pattern, loss.probabilities(finite))
+        finite = data_subspace(reference).project(finite)  # rounding may have led a little out of F
+    svm = solve_svm(reference, tol=tol)
+    diverges = pattern.num_off_support > 0
     return Limit(
         data=data,
-        case=separable_case if diverges else "finite",
+        case=_case(compatibility, separability, diverges),
         entropy=data.entropy,
         infimum=infimum,
         finite=finite,
         direction=svm.direction if diverges else None,
         margin=svm.margin,
         duals=svm.duals,
-        support=data.support,
+        support=pattern.mask(),
         loss_constant=svm.norm**2,
-        finite_constant=finite_constant(data, finite, svm.duals),
+        finite_constant=finite_constant(reference, finite, svm.duals),
         compatibility=compatibility,
+        separability=separability,
         svm=svm,
+        reference=reference,
+    )
+
+
+def _case(compatibility: Compatibility, separability: Separability, diverges: bool) -> Case:
+    if not diverges:
+        return "finite"
+    if not separability.separable:
+        return "partially-separable"
+    return "separable-compatible" if compatibility.compatible else "separable-incompatible"
+
+
+def _with_conditionals(data: NTPDataset, pattern: SupportPattern, conditionals: Tensor) -> NTPDataset:
+    index = torch.stack([pattern.contexts, pattern.tokens])
+    rows = torch.sparse_coo_tensor(index, conditionals, (data.num_contexts, data.vocab_size), check_invariants=False)
+    return NTPDataset(
+        data.embeddings,
+        rows,
+        data.weights,
+        token_names=data.token_names,
+        context_names=data.context_names,
+        device=data.embeddings.device,
+        dtype=data.embeddings.dtype,
     )

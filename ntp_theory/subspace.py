@@ -62,7 +62,7 @@ class DataSubspace:
     def project(self, weights: ArrayLike | Tensor) -> Tensor:
         """P_F W, the orthogonal projection on F; (V, d)."""
         weights = as_decoder(weights, self._shape, self._unit)
-        return self._elimination.fit(self._elimination.pairing(weights)).weights
+        return self._elimination.fit(self._elimination.pairing(weights)).weights.to(weights.dtype)
 
     def project_complement(self, weights: ArrayLike | Tensor) -> Tensor:
         """P_perp W = W - P_F W; (V, d)."""
@@ -82,7 +82,7 @@ class DataSubspace:
         """
         scale = self._norms[self._contexts]
         fit = self._elimination.fit(values / scale)
-        return fit.weights, fit.residual * scale
+        return fit.weights.to(values.dtype), fit.residual.to(values.dtype) * scale
 
 
 _cache: WeakKeyDictionary[NTPDataset, DataSubspace] = WeakKeyDictionary()

@@ -50,6 +50,12 @@ class SupportPattern:
         contexts, tokens = mask.nonzero(as_tuple=True)
         return cls(contexts, tokens, mask.shape[0], mask.shape[1])
 
+    @classmethod
+    def from_complement(cls, pattern: SupportPattern) -> SupportPattern:
+        """The pairs outside a pattern; rows may be empty, so per-context reductions do not apply to all of them."""
+        contexts, tokens = (~pattern.mask()).nonzero(as_tuple=True)
+        return cls(contexts, tokens, pattern.num_contexts, pattern.vocab_size)
+
     @cached_property
     def sizes(self) -> Tensor:
         """S_j, the number of tokens in each support; (m,), int64."""
@@ -109,6 +115,11 @@ class SupportPattern:
         """Smallest in-support minus largest off-support logit by context (m,); +inf for a full support."""
         return self.min(self.inside(logits)) - self.outside(logits).amax(1)
 
+    def spread(self, logits: Tensor) -> Tensor:
+        """Largest minus smallest in-support logit by context; (m,)."""
+        inside = self.inside(logits)
+        return self.max(inside) - self.min(inside)
+
     def select(self, chosen: Tensor) -> SupportPattern:
         """The pattern of some contexts, given by increasing index; they are numbered anew."""
         number = torch.full((self.num_contexts,), -1, device=chosen.device)
@@ -118,6 +129,4 @@ class SupportPattern:
 
     def to(self, device: torch.device | str) -> SupportPattern:
         """The same pattern on another device."""
-        return SupportPattern(
-            self.contexts.to(device), self.tokens.to(device), self.num_contexts, self.vocab_size
-        )
+        return SupportPattern(self.contexts.to(device), self.tokens.to(device), self.num_contexts, self.vocab_size)

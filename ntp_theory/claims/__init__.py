@@ -1,6 +1,6 @@
-"""Every labelled statement that the library can check, and the checks."""
+"""Every labelled statement that the library can check, and the checks; importing a paper registers its claims."""
 
-from . import bias as _bias  # importing a paper registers its claims
+from . import bias
 from .labels import IMPLICIT_BIAS, PENDING
 from .registry import BUDGETS, Budget, Claim, Verdict, check, clear_cache, labels, record, records
 
@@ -11,6 +11,7 @@ __all__ = [
     "Budget",
     "Claim",
     "Verdict",
+    "bias",
     "check",
     "clear_cache",
     "labels",

@@ -62,4 +62,4 @@ PENDING: tuple[str, ...] = (
         if label.startswith(("geometry/", "attention/", "capacity/", "steepest/", "classical/"))
     ),
 )
-"""Labels that may be named but have no claim: their subject is not part of the library yet, or nothing can be checked."""
+"""Labels that may be named but have no claim: their subject is not in the library yet, or nothing can be checked."""

@@ -86,9 +86,9 @@ def project(rows: Rows, vector: Sequence[Fraction]) -> list[Fraction]:
     >>> project([[Fraction(1), Fraction(1)]], [Fraction(1), Fraction(0)])
     [Fraction(1, 2), Fraction(1, 2)]
     """
-    if not rows:
+    basis = [rows[i] for i in _matrix(rows).transpose().rref()[1]] if rows else []
+    if not basis:
         return [Fraction(0)] * len(vector)
-    basis = [rows[i] for i in _matrix(rows).transpose().rref()[1]]
     b = _matrix(basis)
     target = b * _matrix([[x] for x in vector])
     coefficients = (b * b.transpose()).lu_solve(target)

@@ -1,4 +1,4 @@
-"""The registry of claims: each labelled statement with its source, its kind of evidence, and the code that checks it."""
+"""The registry of claims: each labelled statement with its source, its kind of evidence, and its check."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Claim:
     source: str
     evidence: Evidence
     verdict: Verdict
-    budgets: Mapping[Budget, str]
+    budgets: Mapping[str, str]
     run: Callable[[Budget], Iterable[Check]]
 
 
@@ -105,9 +105,9 @@ def claim(
             raise UsageError(f"label is {label!r}; it must be one of the theory's labels")
         if label in _claims:
             raise UsageError(f"label is {label!r}, which is registered already; a label has one claim")
-        larger: dict[Budget, str | None] = {"standard": standard, "full": full}
+        larger = {"standard": standard, "full": full}
         statement, _, quick = (inspect.getdoc(run) or "").partition("\n\n")
-        budgets: dict[Budget, str] = {"quick": _one_line(quick)}
+        budgets = {"quick": _one_line(quick)}
         budgets |= {budget: shown for budget, shown in larger.items() if shown is not None}
         with_budget = run if len(budgets) > 1 else lambda budget: run()
         _claims[label] = Claim(label, _one_line(statement), source, evidence, verdict, budgets, with_budget)
@@ -135,18 +135,20 @@ def clear_cache() -> None:
 
 
 def labels(prefix: str = "") -> list[str]:
-    """Labels of the registered claims that start with ``prefix``, in the order of their papers.
+    """Labels of the registered claims that start with ``prefix``, in the order of the theory; itself if it is one.
 
     Examples
     --------
-    >>> labels("bias/sharp-gd-l")
-    ['bias/sharp-gd-loss']
+    >>> labels("bias/erratum-E1"), labels("svm")
+    (['bias/erratum-E1'], ['svm/dual'])
     """
+    if prefix in _claims:
+        return [prefix]
     return sorted((label for label in _claims if label.startswith(prefix)), key=IMPLICIT_BIAS.index)
 
 
 def records(prefix: str = "") -> list[Claim]:
-    """The claims whose label starts with ``prefix``.
+    """The claims of `labels`.
 
     Examples
     --------
@@ -202,14 +204,14 @@ def check(label: str, budget: Budget = "quick") -> list[Check]:
     """
     if budget not in BUDGETS:
         raise UsageError(f"budget is {budget!r}; it must be one of {', '.join(map(repr, BUDGETS))}")
-    chosen = [_claims[label]] if label in _claims else records(label)
+    chosen = records(label)
     if not chosen:
         raise UsageError(_unknown(label))
     return [found for claim in chosen for found in _run(claim, budget)]
 
 
 def _run(claim: Claim, budget: Budget) -> list[Check]:
-    level = max((b for b in claim.budgets if BUDGETS.index(b) <= BUDGETS.index(budget)), key=BUDGETS.index)
+    level = [b for b in BUDGETS[: BUDGETS.index(budget) + 1] if b in claim.budgets][-1]
     found: list[Check] = []
     start = time.perf_counter()
     try:

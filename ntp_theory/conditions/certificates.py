@@ -170,9 +170,7 @@ class Contradiction:
             f"not NTP-compatible: {len(order)} log-conditionals are tied by a linear relation that gives 0 for every "
             f"decoder and {self.value:.6g} nats for the data; the heaviest:"
         ]
-        lines += [
-            f"  {c:+.4g} x log p({token} | {context})" for context, token, c in self._named(order[:limit])
-        ]
+        lines += [f"  {c:+.4g} x log p({token} | {context})" for context, token, c in self._named(order[:limit])]
         if len(order) > limit:
             lines.append(f"  and {len(order) - limit} more")
         return "\n".join(lines)

@@ -18,20 +18,15 @@ from torch import Tensor
 from ..cone import project_cone
 from ..dataset import NTPDataset
 from ..elimination import Elimination
-from ..errors import SolverError
 from ..subspace import data_subspace
 from ..support import SupportPattern
 from .certificates import FarkasCertificate
+from .extended import extended_support
 from .nested import nested_contexts
+from .standing import standing_certificate, standing_direction, whiten
 
 __all__ = ["Separability", "check_separability"]
 
-# A margin below this multiple of ||W|| ||h_j|| is rounding, not separation.
-ROUNDING = 1e-13
-# In-support logits count as equal when they agree to this multiple of the smallest margin.
-LEVEL = 1e-8
-# Rounding of a Farkas certificate: ||sum_j h_j c_j^T|| against sum |c| ||h||, a few hundred units in the last place.
-STATIONARY = 1e-12
 # Steps spent on a part of the contexts, where only a certificate would be final, before taking more of them.
 PARTIAL_ITERATIONS = 300
 # Off-support entries of a certificate smaller than this, relative to the largest entry, are taken for zero.
@@ -66,14 +61,15 @@ class Separability:
         return f"NTP-separable: a direction of margin {self.margin:.6g} per unit norm was found"
 
 
-def check_separability(data: NTPDataset, *, max_iterations: int = 20_000) -> Separability:
+def check_separability(data: NTPDataset, *, max_iterations: int = 2_000) -> Separability:
     """Whether some W^d has equal in-support logits and pushes every off-support token at least 1 below, Eq. (6).
 
     Parameters
     ----------
     data : NTPDataset
     max_iterations : int
-        Steps of the accelerated gradient method; each costs two products with the embeddings.
+        Steps of the accelerated gradient method, two products with the embeddings each, before the linear program of
+        `extended_support` is asked.
 
     Returns
     -------
@@ -83,7 +79,7 @@ def check_separability(data: NTPDataset, *, max_iterations: int = 20_000) -> Sep
     Raises
     ------
     SolverError
-        If neither was found: the data is within rounding of the boundary, or more iterations are needed.
+        If neither was found: the data is within rounding of the boundary.
 
     Notes
     -----
@@ -106,35 +102,32 @@ def check_separability(data: NTPDataset, *, max_iterations: int = 20_000) -> Sep
         answer = _decide(data, chosen, max_iterations)
         if answer is not None:
             return answer
-    raise AssertionError("unreachable: the full set of contexts is decided or raises")
+    extended = extended_support(data)  # slower, but it decides what is close to the boundary
+    if extended.certificate is not None:
+        return Separability(False, None, 0.0, extended.certificate)
+    assert extended.direction is not None
+    return Separability(True, extended.direction, 1.0 / float(extended.direction.norm()), None)
 
 
 def _decide(data: NTPDataset, chosen: Tensor, max_iterations: int) -> Separability | None:
-    """The answer that these contexts give for the whole data; None where only more contexts can tell."""
+    """The answer that these contexts give for the whole data; None if they do not decide it."""
     whole = len(chosen) == data.num_contexts
-    lengths = _lengths(data)[chosen]
-    whitened, back = _whiten(data.embeddings[chosen] / lengths[:, None])
+    whitened, back, lengths = whiten(data.embeddings[chosen])
     fit = _SquaredHinge(whitened, data.pattern.select(chosen))
     for steps in _rounds(max_iterations if whole else min(PARTIAL_ITERATIONS, max_iterations)):
         fit.iterate(steps)
         if fit.separates():
             if not whole:
                 return None
-            if (answer := _as_direction(fit.weights @ back, data)) is not None:
-                return answer
+            subspace = data_subspace(data)
+            direction = standing_direction(fit.weights @ back, data.embeddings, data.pattern, subspace)
+            if direction is not None:
+                return Separability(True, direction, 1.0 / float(direction.norm()), None)
         if fit.stationary():
-            certificate = _as_certificate(fit.certificate() / lengths[:, None], chosen, data)
+            certificate = standing_certificate(fit.certificate() / lengths[:, None], chosen, data)
             if certificate is not None:
                 return Separability(False, None, 0.0, certificate)
-    if not whole:
-        return None
-    raise SolverError(
-        f"separability is undecided after {max_iterations} steps: distance {float(fit.multipliers.norm()):.2e}, "
-        f"relative gradient {fit.relative_gradient():.2e}; the data is close to the boundary, "
-        "raise max_iterations",
-        status="iteration limit",
-        best=fit.weights @ back,
-    )
+    return None
 
 
 class _SquaredHinge:
@@ -166,7 +159,7 @@ class _SquaredHinge:
     def separates(self) -> bool:
         """Whether in-support logits differ by less than they lie above the rest: worth a look at the exact rules."""
         logits = self._u @ self.weights.T
-        return bool(_spread(logits, self._pattern).max() < self._pattern.margins(logits).min())
+        return bool(self._pattern.spread(logits).max() < self._pattern.margins(logits).min())
 
     def relative_gradient(self) -> float:
         return float(self._gradient.norm() / self.multipliers.norm())
@@ -186,19 +179,12 @@ class _SquaredHinge:
             face = SupportPattern.from_mask(free)
             v = torch.zeros_like(self.multipliers)
             v[face.contexts, face.tokens] = (
-                Elimination(self._u, face).fit(face.inside(self.multipliers)).residual
+                Elimination(self._u, face).fit(face.inside(self.multipliers)).residual.to(v.dtype)
             )
             kept = free & (inside | (v < -SIGNIFICANT * float(v.abs().max())))
             if torch.equal(kept, free):
                 return v
             free = kept  # making v stationary turned small entries positive: leave them out
-
-
-def _whiten(embeddings: Tensor) -> tuple[Tensor, Tensor]:
-    """Orthonormal columns U spanning the columns of H, and the map back: ``W = W_u back`` has ``H W^T = U W_u^T``."""
-    u, s, vt = torch.linalg.svd(embeddings, full_matrices=False)
-    rank = int((s > s[0] * max(embeddings.shape) * torch.finfo(s.dtype).eps).sum())
-    return u[:, :rank].contiguous(), vt[:rank] / s[:rank, None]
 
 
 def _rounds(total: int) -> list[int]:
@@ -208,40 +194,3 @@ def _rounds(total: int) -> list[int]:
         rounds.append(min(max(10, done // 10), total - done))
         done += rounds[-1]
     return rounds
-
-
-def _lengths(data: NTPDataset) -> Tensor:
-    """Norms of the embeddings; 1 for a zero one. (m,)."""
-    lengths = data.embeddings.norm(dim=1)
-    return torch.where(lengths > 0, lengths, 1.0)
-
-
-def _spread(logits: Tensor, pattern: SupportPattern) -> Tensor:
-    """Largest minus smallest in-support logit by context; (m,)."""
-    inside = pattern.inside(logits)
-    return pattern.max(inside) - pattern.min(inside)
-
-
-def _as_direction(weights: Tensor, data: NTPDataset) -> Separability | None:
-    """The candidate made to satisfy (6a), scaled to margin 1; None if its margins do not survive."""
-    direction = data_subspace(data).project_complement(weights)
-    logits = data.embeddings @ direction.T
-    margins, norm = data.pattern.margins(logits), float(direction.norm())
-    margin = float(margins.min())
-    # data_subspace takes nearly dependent generators for dependent; (6a) may then still be off
-    level = bool(_spread(logits, data.pattern).max() <= LEVEL * margin)
-    if not level or bool((margins <= ROUNDING * norm * _lengths(data)).any()):
-        return None
-    return Separability(True, direction / margin, margin / norm, None)
-
-
-def _as_certificate(multipliers: Tensor, chosen: Tensor, data: NTPDataset) -> FarkasCertificate | None:
-    """The multipliers as a certificate for the whole data; None if they are zero or not stationary there."""
-    v = multipliers.new_zeros(data.num_contexts, data.vocab_size)
-    v[chosen] = multipliers
-    if not bool((v < 0).logical_and(~data.support).any()):
-        return None
-    size = float((v.abs().sum(1) * data.embeddings.norm(dim=1)).sum())
-    if float((v.T @ data.embeddings).norm()) > STATIONARY * size:
-        return None
-    return FarkasCertificate.from_matrix(v, data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -183,15 +183,14 @@ def alignment(trajectory: Trajectory, limit: Limit, ax: Axes | None = None) -> A
     True
     """
     direction = _direction(limit)
-    k, whole = _after_start(trajectory, torch.tensor([_cosine(w, direction) for w in trajectory.weights]))
-    rest = torch.tensor([_cosine(w - limit.finite, direction) for w in trajectory.weights])
-    _, rest_values = _after_start(trajectory, rest)
+    k, whole = _after_start(trajectory, [_cosine(w, direction) for w in trajectory.weights])
+    _, rest = _after_start(trajectory, [_cosine(w - limit.finite, direction) for w in trajectory.weights])
     later, decoders = _predicted_decoders(trajectory, limit, k)
     with look():
         ax = new_axes()[0] if ax is None else ax
         ax.axhline(1.0, color=BLACK, linestyle="--", linewidth=1.0, zorder=1)
         ax.plot(k, whole, label="$W_k$ measured", **measured())
-        ax.plot(k, rest_values, label=r"$W_k-W^{*}$ measured", **measured(GREEN))
+        ax.plot(k, rest, label=r"$W_k-W^{*}$ measured", **measured(GREEN))
         for shift, label in ((torch.zeros_like(limit.finite), "both predicted"), (limit.finite, None)):
             ax.plot(later, [_cosine(w - shift, direction) for w in decoders], label=label, **predicted())
         _finish(ax, "Alignment", r"cosine with $W^{mm}$")
@@ -223,7 +222,7 @@ def distance(trajectory: Trajectory, limit: Limit, ax: Axes | None = None) -> Ax
     'log'
     """
     subspace = data_subspace(trajectory.data)
-    gaps = torch.tensor([float((subspace.project(w) - limit.finite).norm()) for w in trajectory.weights])
+    gaps = [float((subspace.project(w) - limit.finite).norm()) for w in trajectory.weights]
     k, values = _after_start(trajectory, gaps)
     constant = float(limit.finite_constant.norm())
     with look():
@@ -245,10 +244,13 @@ def _direction(limit: Limit) -> Tensor:
     return limit.direction
 
 
-def _after_start(trajectory: Trajectory, values: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _after_start(
+    trajectory: Trajectory, values: Tensor | list[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Steps and values without k = 0, which a logarithmic axis cannot show."""
     k = trajectory.times.cpu().double().numpy()
-    return k[k > 0], values.cpu().double().numpy()[k > 0]
+    series = np.asarray(values.tolist() if isinstance(values, Tensor) else values, dtype=np.float64)
+    return k[k > 0], series[k > 0]
 
 
 def _predicted_decoders(
@@ -266,7 +268,7 @@ def _cosine(a: Tensor, b: Tensor) -> float:
 
 def _excess(ax: Axes, trajectory: Trajectory, limit: Limit, k: NDArray[np.float64], law: NDArray[np.float64]) -> None:
     """The same loss above its infimum, in a small logarithmic picture inside: there the law is a straight line."""
-    gaps = torch.tensor([exact_loss.evaluate(w, limit.reference).gap for w in trajectory.weights])
+    gaps = [exact_loss.evaluate(w, limit.reference).gap for w in trajectory.weights]
     _, values = _after_start(trajectory, gaps)
     inset = ax.inset_axes((0.6, 0.24, 0.38, 0.36))
     inset.plot(k, values, **measured() | {"markersize": 2.4})
@@ -278,7 +280,7 @@ def _excess(ax: Axes, trajectory: Trajectory, limit: Limit, k: NDArray[np.float6
     inset.minorticks_off()
 
 
-def _finish(ax: Axes, title: str, label: str, legend: str = "best") -> None:
+def _finish(ax: Axes, title: str, label: str, legend: Literal["best", "upper right"] = "best") -> None:
     ax.set_xscale("log")
     ax.set(xlabel="step $k$", ylabel=label)
     ax.set_title(title, loc="left")

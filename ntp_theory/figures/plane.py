@@ -23,6 +23,9 @@ __all__ = ["embeddings", "toy_figure"]
 # Words whose arrows end within this part of the longest one are the same word to the decoder: one arrow, joint label.
 SAME = 1e-4
 
+# Behind a name, so that lines of the grid do not cross it.
+PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}
+
 
 def toy_figure(limit: Limit, axes: list[Axes] | None = None) -> list[Axes]:
     """Rows of W_mm, the directional part, beside rows of W*, the finite part, among the contexts.
@@ -158,5 +161,5 @@ def _label(
     around = [math.tau * i / 16 for i in range(16)]
     sides = [[place[0] + distance * math.cos(a), place[1] + distance * math.sin(a)] for a in around]
     spot = max(sides, key=lambda side: min(math.dist(side, other) for other in taken if other != place))
-    ax.text(spot[0], spot[1], name, color=colour, ha="center", va="center", fontweight="bold", zorder=5)
+    ax.text(spot[0], spot[1], name, color=colour, ha="center", va="center", fontweight="bold", zorder=5, bbox=PLATE)
     return spot

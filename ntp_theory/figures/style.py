@@ -12,14 +12,13 @@ from .. import runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["BLACK", "BLUE", "GREEN", "GREY", "ORANGE", "look", "measured", "new_axes", "png", "predicted", "save"]
 
 # The palette of Okabe and Ito. Measured values are blue dots, predicted ones an orange line, whatever the figure.
 BLUE, ORANGE, GREEN, BLACK, GREY = "#0072B2", "#D55E00", "#009E73", "#222222", "#767676"
 
-_LOOK: dict[str, Any] = {
+_LOOK: Any = {  # the type of its keys differs between versions of Matplotlib
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.titleweight": "bold",
@@ -100,31 +99,31 @@ def predicted(colour: str = ORANGE) -> dict[str, Any]:
     return {"linestyle": "-", "color": colour, "zorder": 4}
 
 
-def png(figure: Figure, *, dpi: int = 160) -> bytes:
-    """The figure as a PNG picture.
+def png(ax: Axes, *, dpi: int = 160) -> bytes:
+    """The whole figure that the axes belong to, as a PNG picture.
 
     Examples
     --------
     >>> with look():
     ...     [ax] = new_axes(width=1.0, height=1.0)
-    >>> png(ax.figure)[1:4]
+    >>> png(ax)[1:4]
     b'PNG'
     """
     buffer = io.BytesIO()
     with look():
-        figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+        ax.figure.canvas.figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
     return buffer.getvalue()
 
 
-def save(figure: Figure, path: str | os.PathLike[str], *, dpi: int = 200) -> Path:
-    """Write the figure to a PNG file, atomically.
+def save(ax: Axes, path: str | os.PathLike[str], *, dpi: int = 200) -> Path:
+    """Write the whole figure that the axes belong to to a PNG file, atomically.
 
     Examples
     --------
     >>> import tempfile, pathlib
     >>> with look():
     ...     [ax] = new_axes(width=1.0, height=1.0)
-    >>> save(ax.figure, pathlib.Path(tempfile.mkdtemp()) / "a.png").name
+    >>> save(ax, pathlib.Path(tempfile.mkdtemp()) / "a.png").name
     'a.png'
     """
-    return runs.write_atomically(path, lambda file: file.write(png(figure, dpi=dpi)))
+    return runs.write_atomically(path, lambda file: file.write(png(ax, dpi=dpi)))

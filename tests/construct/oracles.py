@@ -56,7 +56,7 @@ def is_compatible(h, counts):
         odds += [Fraction(int(row[inside[0]]), int(row[z])) for z in inside[1:]]
     system = sympy.Matrix([[sympy.Rational(*float(x).as_integer_ratio()) for x in row] for row in equal])
     for null in system.T.nullspace() if odds else []:
-        integer = null * sympy.ilcm(*[entry.q for entry in null])
+        integer = null * sympy.ilcm(1, *[entry.q for entry in null])
         product = Fraction(1)
         for base, power in zip(odds, integer, strict=True):
             product *= base ** int(power)

@@ -1,5 +1,5 @@
-"""Claims of "Implicit Optimization Bias of Next-Token Prediction in Linear Models" (2402.18551) and of what is derived from it."""
+"""Claims of 2402.18551, "Implicit Optimization Bias of Next-Token Prediction in Linear Models", and of what follows."""
 
-from . import conditions, dynamics, errata, experiments, paths, setting, svm
+from . import conditions, dynamics, errata, experiments, laws, paths, setting, svm
 
-__all__ = ["conditions", "dynamics", "errata", "experiments", "paths", "setting", "svm"]
+__all__ = ["conditions", "dynamics", "errata", "experiments", "laws", "paths", "setting", "svm"]

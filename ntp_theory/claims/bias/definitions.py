@@ -1,4 +1,4 @@
-"""The quantities of 2402.18551 straight from their definitions: dense and slow, and independent of the library's own code."""
+"""The quantities of 2402.18551 from their definitions: dense, slow, and independent of the library's own code."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ __all__ = [
     "cross_entropy",
     "entropy",
     "gradient",
+    "hessian",
     "in_support_loss",
     "least_log_tail",
     "log_softmax",
@@ -57,6 +58,12 @@ def entropy(data: NTPDataset) -> float:
     return -float((data.weights * torch.special.xlogy(p, p).sum(1)).sum())
 
 
+def hessian(q: Tensor, pi: Tensor, h: Tensor) -> Tensor:
+    """``sum_j pi_j (diag q_j - q_j q_j^T) (x) h_j h_j^T`` as a matrix (Vd, Vd)."""
+    inner = torch.diag_embed(q) - q[:, :, None] * q[:, None, :]
+    return torch.einsum("j,jab,jx,jy->axby", pi, inner, h, h).reshape(q.shape[1] * h.shape[1], -1)
+
+
 def in_support_loss(weights: Tensor, data: NTPDataset) -> float:
     """CE_F(W), Eq. (12), term by term."""
     total = 0.0
@@ -88,11 +95,12 @@ def logit_scale(data: NTPDataset) -> float:
 def least_log_tail(norm: float, data: NTPDataset) -> float:
     """Lower bound on the logarithm of CE - H over all decoders of this norm.
 
-    The odds against the support of context j are at least r_j e^{-M ||W||}, r_j = (V - S_j)/S_j, and
-    log(1 + x) >= x/(1 + x).
+    The odds against the support of context j are at least r_j e^{-M ||W||}, r_j = (V - S_j)/S_j, and log(1 + x) >=
+    x/(1 + x).
     """
     reach = logit_scale(data) * norm
-    ratio = (data.vocab_size - data.pattern.sizes) / data.pattern.sizes
+    sizes = data.pattern.sizes.double()
+    ratio = (data.vocab_size - sizes) / sizes
     return float((data.weights * ratio / (1 + ratio * math.exp(-reach))).sum().log()) - reach
 
 

@@ -12,12 +12,12 @@ import numpy as np
 import sympy
 import torch
 
-from ... import loss
 from ...checks import Check
 from ...construct import designed
 from ...dataset import NTPDataset
 from ...descent import descend, smoothness_bound
 from ...finite_part import InSupportLoss
+from ...loss import evaluate
 from ...subspace import project_complement
 from .. import rational
 from ..registry import at_most, claim, close, same
@@ -38,8 +38,8 @@ def erratum_1() -> Iterator[Check]:
     data = tiny().data
     weights, other = define.random_decoders(data, 2, seed=20)
     yield close(
-        loss.evaluate(weights, data).value,
-        loss.evaluate(weights + other[:1], data).value,
+        evaluate(weights, data).value,
+        evaluate(weights + other[:1], data).value,
         relative=False,
         tolerance=2 * define.rounding(data, weights + other[:1]),
         evidence="certified",
@@ -61,8 +61,8 @@ def erratum_3() -> Iterator[Check]:
     run = descend(case.data, steps=500)
     distances = torch.linalg.vector_norm(run.weights - case.finite, dim=(1, 2))
     yield at_most(float(distances[0]), float(distances.max()), evidence="certified", statement="max ||W_k - W*||")
-    # the loss is strongly convex near W*: with q = 1/4, 3/4 and 1/2, 1/2 the Hessian is at least pi 2 q0 q1 |h|^2 = 3/16
-    # there, L = 1/4; a step of 1/L contracts by 1/4 once q is near its limit
+    # only the log-odds of the first context move, from 0 to log 3; there the Hessian is at least 2 pi q (1 - q) = 1/4
+    # and the step 1/L = 3: each step leaves at most a quarter of the distance
     yield at_most(0.0, float(distances[-1]), slack=1e-12, evidence="certified", statement="||W_500 - W*||")
 
 
@@ -70,7 +70,8 @@ def erratum_3() -> Iterator[Check]:
 def erratum_4() -> Iterator[Check]:
     """CE_F(W) is the limit of CE(W + R W^d) only if W^d satisfies (6b) too: W^d = 0 satisfies (6a).
 
-    Equal logits on three tokens with p = (1/2, 1/2, 0): the constant sequence CE(0) = log 3 against CE_F(0) = log 2.
+    Equal logits on three tokens with p = (1/2, 1/2, 0): the constant sequence CE(0) = log 3 against CE_F(0) = log
+    2.
     """
     chance, logits = sympy.Rational(1, 2), [sympy.Integer(0)] * 3
     losses = []
@@ -80,7 +81,7 @@ def erratum_4() -> Iterator[Check]:
     yield same("log(3), log(2)", ", ".join(str(x) for x in losses), statement="CE(0) and CE_F(0), symbolic")
     data, zero = NTPDataset([[1.0]], [[0.5, 0.5, 0.0]]), torch.zeros(3, 1, dtype=torch.float64)
     for name, expected, found in (
-        ("CE(0)", math.log(3), loss.evaluate(zero, data).value),
+        ("CE(0)", math.log(3), evaluate(zero, data).value),
         ("CE_F(0)", math.log(2), InSupportLoss(data).value(zero)),
     ):
         yield close(expected, found, tolerance=1e-15, evidence="certified", statement=f"{name}, nats")
@@ -90,8 +91,8 @@ def erratum_4() -> Iterator[Check]:
 def autoregressive() -> Iterator[Check]:
     """With all prefixes as contexts, the number m_t of distinct prefixes of length t never falls with t.
 
-    (The paper has it the other way round, `bias/erratum-E9`.) 50 random sets of strings; and the loss over all prefixes
-    counts every next token of every string once.
+    (The paper has it the other way round, `bias/erratum-E9`.) 50 random sets of strings; and the loss over all
+    prefixes counts every next token of every string once.
     """
     r = np.random.default_rng(21)
     falls = lost = 0
@@ -165,32 +166,27 @@ def erratum_11() -> Iterator[Check]:
 
 @claim("bias/erratum-E12", source="2402.18551 proof of Thm 2", evidence="certified", verdict="refuted as written")
 def erratum_12() -> Iterator[Check]:
-    """The step off F is bounded by the fall of CE(W_k), not of CE at the part of W_k off F.
+    """The step off F is bounded by the fall of CE(W_k), not by that of CE at the part of W_k off F.
 
-    ||P_perp (W_{k+1} - W_k)||^2 <= 2 eta / (2 - eta L) (CE_k - CE_{k+1}) at each of 300 steps on instance TINY, at steps of
-    0.5/L and 1.9/L; the printed difference breaks the bound at some step.
+    ``||P_perp (W_{k+1} - W_k)||^2 <= 2 eta / (2 - eta L) (CE_k - CE_{k+1})`` at each of 20 steps from five random
+    starts on instance TINY, for eta = 0.5/L and 1.9/L; at some step the printed difference is too small.
     """
     data = tiny().data
-    smoothness, as_printed = smoothness_bound(data), -math.inf
+    smoothness, repaired, printed = smoothness_bound(data), -math.inf, -math.inf
     for share in (0.5, 1.9):
         step_size = share / smoothness
-        run = descend(data, steps=300, step_size=step_size, record="all")
-        moved = torch.stack([project_complement(w, data) for w in run.weights])
-        squares = (moved[1:] - moved[:-1]).square().sum((1, 2))
-        factor = 2 * step_size / (2 - step_size * smoothness)
-        excess = squares - factor * (run.gap[:-1] - run.gap[1:])
-        slack = factor * define.rounding(data, run.weights[-1])
-        yield at_most(
-            0.0,
-            float(excess.max()),
-            slack=slack,
-            evidence="certified",
-            statement=f"squared step minus bound, eta = {share}/L",
-        )
-        off = torch.tensor([loss.evaluate(w, data).gap for w in moved], dtype=torch.float64)
-        as_printed = max(as_printed, float((squares - factor * (off[:-1] - off[1:])).max()) - slack)
+        factor = 2 * step_size / (2 - share)
+        for start in define.random_decoders(data, 5, seed=30):
+            run = descend(data, steps=20, step_size=step_size, init=start, record="all")
+            off = [project_complement(weights, data) for weights in run.weights]
+            squares = torch.stack([(b - a).square().sum() for a, b in itertools.pairwise(off)])
+            slack = factor * define.rounding(data, start)
+            repaired = max(repaired, float((squares - factor * (run.gap[:-1] - run.gap[1:])).max()) - slack)
+            gaps = torch.tensor([evaluate(weights, data).gap for weights in off], dtype=torch.float64)
+            printed = max(printed, float((squares - factor * (gaps[:-1] - gaps[1:])).max()) - slack)
+    yield at_most(0.0, repaired, evidence="certified", statement="squared step minus the bound, largest")
     yield at_most(
-        as_printed, 0.0, evidence="certified", statement="0 <= squared step minus the printed bound, somewhere"
+        printed, 1e-4, evidence="certified", statement="1e-4 <= squared step minus the printed bound, somewhere"
     )
 
 

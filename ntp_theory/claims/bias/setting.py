@@ -8,16 +8,17 @@ from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 
-import mpmath
+import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import sympy
 import torch
 
-from ... import loss, subspace
 from ...checks import Check
 from ...construct import designed
 from ...dataset import NTPDataset
 from ...finite_part import InSupportLoss
+from ...loss import evaluate, gradient, gradient_parts
+from ...subspace import data_subspace, project, project_complement
 from .. import rational
 from ..registry import at_most, claim, close, same
 from . import definitions as define
@@ -28,8 +29,8 @@ from .shared import a2, integer_data, lemma5, tiny
 def training_loss() -> Iterator[Check]:
     """The average loss over the n training sequences is the loss over the m distinct contexts with their frequencies.
 
-    A random sample of 300 sequences: counted weights against the sample in integers; loss and gradient of the library
-    against the plain average and its automatic derivative, to rounding.
+    A random sample of 300 sequences: counted weights against the sample in integers; loss and gradient of the
+    library against the plain average and its automatic derivative, to rounding.
     """
     r = np.random.default_rng(0)
     sample = list(zip(r.integers(0, 6, 300).tolist(), r.integers(0, 5, 300).tolist(), strict=True))
@@ -48,7 +49,7 @@ def training_loss() -> Iterator[Check]:
     average = -sum(float(logs[j, z]) for j, z in sample) / len(sample)
     yield close(
         average,
-        loss.evaluate(weights, data).value,
+        evaluate(weights, data).value,
         relative=False,
         tolerance=10 * define.rounding(data, weights),
         evidence="certified",
@@ -57,7 +58,7 @@ def training_loss() -> Iterator[Check]:
     expected = define.gradient(weights, data)
     yield at_most(
         0.0,
-        float((loss.gradient(weights, data) - expected).norm()),
+        float((gradient(weights, data) - expected).norm()),
         slack=10 * define.rounding(data, weights),
         evidence="certified",
         statement="||grad CE - automatic derivative of the definition||",
@@ -84,7 +85,7 @@ def entropy_floor() -> Iterator[Check]:
     lowest, furthest = math.inf, 0.0
     for weights in define.random_decoders(data, 50, seed=0, scale=0.5):
         kl = float(define.cross_entropy(weights, data)) - entropy
-        found = loss.evaluate(weights, data)
+        found = evaluate(weights, data)
         lowest = min(lowest, found.value - entropy)
         furthest = max(furthest, abs(found.gap - kl) - define.rounding(data, weights))
     yield at_most(lowest, 0.0, slack=tolerance, evidence="certified", statement="0 <= min CE - H over 50 decoders")
@@ -95,8 +96,8 @@ def entropy_floor() -> Iterator[Check]:
 def entropy_conditions() -> Iterator[Check]:
     """The loss equals H only where the softmax is p_j on each support and 0 off it.
 
-    Pinsker: CE - H >= 1/2 sum pi_j ||softmax - p_j||_1^2 on random decoders of growing size; and equality at W* of data
-    with full supports.
+    Pinsker: CE - H >= 1/2 sum pi_j ||softmax - p_j||_1^2 on random decoders of growing size; and equality at W* of
+    data with full supports.
     """
     data = tiny().data
     worst = -math.inf
@@ -104,12 +105,12 @@ def entropy_conditions() -> Iterator[Check]:
         for weights in define.random_decoders(data, 20, seed=2, scale=scale):
             distance = (define.log_softmax(weights, data).exp() - define.probabilities(data)).abs().sum(1)
             bound = 0.5 * float((data.weights * distance.square()).sum())
-            worst = max(worst, bound - loss.evaluate(weights, data).gap - define.rounding(data, weights))
+            worst = max(worst, bound - evaluate(weights, data).gap - define.rounding(data, weights))
     yield at_most(0.0, worst, evidence="certified", statement="Pinsker's bound minus CE - H, largest of 80 decoders")
     full = designed("full-support")
     yield at_most(
         0.0,
-        loss.evaluate(full.finite, full.data).gap,
+        evaluate(full.finite, full.data).gap,
         slack=define.rounding(full.data, full.finite),
         evidence="certified",
         statement="CE - H at W* of full supports",
@@ -117,31 +118,29 @@ def entropy_conditions() -> Iterator[Check]:
 
 
 @claim("bias/data-subspace", source="2402.18551 Eq. (5)", evidence="exact")
-def data_subspace() -> Iterator[Check]:
+def subspace_f() -> Iterator[Check]:
     """F is spanned by the (e_z - e_z') h_j^T; if (4) is solvable, W* is its one solution in F and W* + F_perp are all.
 
-    dim F against the rank over the rationals on 24 integer datasets, projections against exact ones; on instance TINY
-    the log-odds of W* and of W* plus an element of F_perp.
+    dim F against the rank over the rationals on 24 integer datasets, projections against exact ones; on instance
+    TINY the log-odds of W* and of W* plus an element of F_perp.
     """
-    dimensions = [
-        (rational.rank(rational.generators(data)), subspace.data_subspace(data).dim) for data in integer_data()
-    ]
+    dimensions = [(rational.rank(rational.generators(data)), data_subspace(data).dim) for data in integer_data()]
     yield same(0, sum(exact != found for exact, found in dimensions), statement="wrong dim F among 24 datasets")
 
     worst = 0.0
     r = np.random.default_rng(3)
     for data in integer_data():
-        weights = r.integers(-3, 4, (data.vocab_size, data.dim))
-        flat = [Fraction(int(x)) for x in weights.ravel()]
+        weights = torch.from_numpy(r.integers(-3, 4, (data.vocab_size, data.dim))).double()
+        flat = [Fraction(x) for x in weights.flatten().tolist()]
         exact = torch.tensor([float(x) for x in rational.project(rational.generators(data), flat)], dtype=torch.float64)
-        inside, outside = subspace.project(weights, data), subspace.project_complement(weights, data)
+        inside, outside = project(weights, data), project_complement(weights, data)
         shape = inside.shape
         worst = max(worst, float((inside - exact.reshape(shape)).norm()))
-        worst = max(worst, float((outside + exact.reshape(shape) - torch.from_numpy(weights)).norm()))
+        worst = max(worst, float((outside + exact.reshape(shape) - weights).norm()))
     yield at_most(0.0, worst, slack=1e-12, evidence="certified", statement="||P_F W - exact projection||, largest")
 
     limit = tiny()
-    space = subspace.data_subspace(limit.data)
+    space = data_subspace(limit.data)
     p, pattern = define.probabilities(limit.data), limit.data.pattern
     (shift,) = define.random_decoders(limit.data, 1, seed=4)
     shift = space.project_complement(shift)
@@ -158,7 +157,7 @@ def data_subspace() -> Iterator[Check]:
 
 @claim("bias/auxiliary-loss", source="2402.18551 Eq. (12), (13)", evidence="certified")
 def auxiliary_loss() -> Iterator[Check]:
-    """The loss CE_F with every softmax restricted to its support is below CE, by exactly the off-support tail; its least value is H.
+    """The loss CE_F with softmaxes on the supports only is CE less the off-support tail; its least value is H.
 
     Instance LEMMA5 on random decoders, Eq. (12) evaluated term by term; (13) at W*.
     """
@@ -167,16 +166,15 @@ def auxiliary_loss() -> Iterator[Check]:
     wrong, above, tail = 0.0, -math.inf, 0.0
     for weights in define.random_decoders(data, 20, seed=5, scale=0.5):
         slack, expected = define.rounding(data, weights), define.in_support_loss(weights, data)
-        parts = loss.evaluate(weights, data)
+        parts = evaluate(weights, data)
         wrong = max(wrong, abs(inside.value(weights) - expected) - slack)
         wrong = max(wrong, abs(parts.in_support + define.entropy(data) - expected) - slack)
         above = max(above, expected - float(define.cross_entropy(weights, data)) - slack)
         mass = -float((data.weights * (-define.off_support_mass(weights, data)).log1p()).sum())
         tail = max(tail, abs(parts.tail - mass) - slack, abs(parts.value - expected - mass) - slack)
-    words = {"slack": 0.0, "evidence": "certified"}
-    yield at_most(0.0, wrong, statement="|CE_F - Eq. (12)| beyond rounding", **words)
-    yield at_most(0.0, above, statement="CE_F - CE, largest", **words)
-    yield at_most(0.0, tail, statement="|CE - CE_F - sum pi_j (-log(1 - eps_j))| beyond rounding", **words)
+    yield at_most(0.0, wrong, statement="|CE_F - Eq. (12)| beyond rounding", evidence="certified")
+    yield at_most(0.0, above, statement="CE_F - CE, largest", evidence="certified")
+    yield at_most(0.0, tail, statement="|CE - CE_F - sum pi_j (-log(1 - eps_j))| beyond rounding", evidence="certified")
     yield close(
         define.entropy(data),
         define.in_support_loss(limit.finite, data),
@@ -191,7 +189,8 @@ def auxiliary_loss() -> Iterator[Check]:
 def split() -> Iterator[Check]:
     """CE - H is a divergence on the supports, which depends on P_F W alone, plus sum pi_j (-log(1 - eps_j)).
 
-    The identity for symbols; against 60-digit arithmetic with tails from 1e-2 to 1e-300; and under shifts in F_perp.
+    The identity for symbols; against 60-digit arithmetic with tails from 1e-2 to 1e-300; and under shifts in
+    F_perp.
     """
     p, a, b, c = sympy.symbols("p a b c", positive=True)
     total = a + b + c
@@ -206,7 +205,7 @@ def split() -> Iterator[Check]:
     worst = {"in_support": 0.0, "tail": 0.0}
     for gap in (5.0, 40.0, 300.0, 690.0):
         weights = 0.9 * limit.finite + gap * limit.direction
-        found = loss.evaluate(weights, limit.data)
+        found = evaluate(weights, limit.data)
         for name, value in _split_in_60_digits(weights, limit.data).items():
             worst[name] = max(worst[name], float(abs(getattr(found, name) / value - 1)))
     # the logits carry a relative rounding of a few units in the last place; at a gap of 690 that is 1e-12 in the tail
@@ -216,10 +215,10 @@ def split() -> Iterator[Check]:
         )
 
     (start, shift) = define.random_decoders(limit.data, 2, seed=6)
-    moved = start + subspace.project_complement(shift, limit.data)
+    moved = start + project_complement(shift, limit.data)
     yield close(
-        loss.evaluate(start, limit.data).in_support,
-        loss.evaluate(moved, limit.data).in_support,
+        evaluate(start, limit.data).in_support,
+        evaluate(moved, limit.data).in_support,
         tolerance=1e-12,
         evidence="certified",
         statement="the part on the supports after a shift in F_perp",
@@ -242,18 +241,18 @@ def _split_in_60_digits(weights: torch.Tensor, data: NTPDataset) -> dict[str, mp
 
 @claim("bias/tail-exact", source="derived", evidence="certified")
 def tail_exact() -> Iterator[Check]:
-    """Softmax - p loses P_perp of the gradient once the off-support mass is below rounding; kept apart in log space it survives.
+    """The form softmax - p loses P_perp of the gradient below rounding; with the tail kept apart it survives.
 
-    Instance A2 at W* + R W_mm: the two parts add up to the gradient at R = 3; at R = 60, where the mass is 1e-27, the plain
-    form is wrong by more than its size while the direction of the tail agrees with a run of the same formula at R = 60 in
-    logits with the common factor e^-60 removed.
+    Instance A2 at W* + R W_mm: the two parts add up to the gradient at R = 3; at R = 60, where the mass is 1e-27,
+    the plain form is wrong by more than its size while the direction of the tail agrees with a run of the same
+    formula at R = 60 in logits with the common factor e^-60 removed.
     """
     limit = a2()
     data = limit.data
     assert limit.direction is not None
 
     near = limit.finite + 3.0 * limit.direction
-    parts = loss.gradient_parts(near, data)
+    parts = gradient_parts(near, data)
     whole = parts.in_support + math.exp(parts.log_scale) * parts.tail
     yield at_most(
         0.0,
@@ -262,7 +261,7 @@ def tail_exact() -> Iterator[Check]:
         evidence="certified",
         statement="||in-support part + tail - gradient|| at R = 3",
     )
-    off_f = subspace.project_complement(parts.in_support, data)
+    off_f = project_complement(parts.in_support, data)
     yield at_most(
         0.0, float(off_f.norm()), slack=1e-13, evidence="certified", statement="||P_perp of the in-support part||"
     )
@@ -273,9 +272,9 @@ def tail_exact() -> Iterator[Check]:
     off = torch.where(data.support, 0.0, (logits - level + 60.0).exp())
     inside = torch.where(data.support, (logits - level).exp(), 0.0)
     rows = data.weights[:, None] * (off - off.sum(1, keepdim=True) * inside)  # 1 - eps_j = 1 to all digits
-    expected = subspace.project_complement(rows.T @ data.embeddings, data)
-    parts = loss.gradient_parts(far, data)
-    found = math.exp(parts.log_scale + 60.0) * subspace.project_complement(parts.tail, data)
+    expected = project_complement(rows.T @ data.embeddings, data)
+    parts = gradient_parts(far, data)
+    found = math.exp(parts.log_scale + 60.0) * project_complement(parts.tail, data)
     size = float(expected.norm())
     yield at_most(
         0.0,
@@ -285,7 +284,7 @@ def tail_exact() -> Iterator[Check]:
         statement="relative error of P_perp grad from its parts at R = 60",
     )
     plain = (define.log_softmax(far, data).exp() - define.probabilities(data)) * data.weights[:, None]
-    lost = subspace.project_complement(plain.T @ data.embeddings, data) * math.exp(60.0)
+    lost = project_complement(plain.T @ data.embeddings, data) * math.exp(60.0)
     yield at_most(
         float((lost - expected).norm()) / size,
         1.0,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import construct
 from ...compare import Comparison, compare
+from ...construct import instances
 from ...dataset import NTPDataset
 from ...descent import Trajectory, descend
 from ...predict import Limit, predict
@@ -19,19 +19,19 @@ A2_STEPS: dict[Budget, int] = {"quick": 100_000, "standard": 1_000_000, "full": 
 @shared
 def a2() -> Limit:
     """The replica of the paper's experiment, and its prediction."""
-    return predict(construct.a2())
+    return predict(instances.a2())
 
 
 @shared
 def tiny() -> Limit:
     """Six contexts and five tokens, and the prediction."""
-    return predict(construct.tiny())
+    return predict(instances.tiny())
 
 
 @shared
 def lemma5() -> Limit:
     """Eight contexts and five tokens, and the prediction."""
-    return predict(construct.lemma5())
+    return predict(instances.lemma5())
 
 
 @shared

@@ -1,0 +1,251 @@
+"""What the theory says about one dataset, in words and in JSON: the answer behind ``ntp-theory analyze``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from .checks import Check
+from .compare import Comparison, compare
+from .conditions import Compatibility, Separability, check_compatibility, check_separability
+from .dataset import NTPDataset
+from .descent import Trajectory, descend
+from .predict import Limit, predict
+
+__all__ = ["Analysis", "analyze", "default_steps"]
+
+# Distance to W_mm, relative: a duality gap of 1e-12, which `predict` asks for, certifies 1e-6; rounding may double it.
+DISTANCE = 2e-6
+# Residual of a Farkas certificate against its embeddings; twice what `check_separability` lets pass.
+ROUNDING = 4e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Outcome of `analyze`.
+
+    Attributes
+    ----------
+    data : NTPDataset
+    compatibility : Compatibility
+    separability : Separability
+    limit : Limit or None
+        Where gradient descent must end up; None if the data is not separable.
+    trajectory : Trajectory
+        A short run of gradient descent.
+    comparison : Comparison or None
+        The run held against the limit, if there is one.
+    """
+
+    data: NTPDataset
+    compatibility: Compatibility
+    separability: Separability
+    limit: Limit | None
+    trajectory: Trajectory
+    comparison: Comparison | None
+
+    @property
+    def checks(self) -> list[Check]:
+        """The certificates, held against rounding, and the comparison of the run with its limit."""
+        found = []
+        if (farkas := self.separability.certificate) is not None:
+            slack = ROUNDING * float(self.data.embeddings.norm(dim=1).max())
+            found.append(
+                Check.at_most(
+                    "bias/definition-2",
+                    bound=0.0,
+                    computed=farkas.margin_bound + farkas.violations()["signs"],
+                    slack=slack,
+                    evidence="certified",
+                    source="2402.18551 Definition 2, Farkas' lemma",
+                    statement="not separable: no W of norm 1 that satisfies (6a) has a margin above this",
+                )
+            )
+        if (contradiction := self.compatibility.certificate) is not None:
+            found.append(
+                Check.at_most(
+                    "bias/definition-1",
+                    bound=contradiction.value,
+                    computed=contradiction.residual * float(self.trajectory.norm.max()),
+                    evidence="certified",
+                    source="2402.18551 Definition 1, Fredholm alternative",
+                    statement="not compatible: what rounding lends a decoder as large as the trained one, nats",
+                )
+            )
+        if self.limit is not None and self.limit.direction is not None:
+            found.append(
+                Check.at_most(
+                    "svm/dual",
+                    bound=DISTANCE,
+                    computed=self.limit.svm.distance_bound() / self.limit.svm.norm,
+                    evidence="certified",
+                    source="derived",
+                    statement="distance to W_mm, relative, by the duality gap",
+                )
+            )
+        return found + (self.comparison.checks if self.comparison is not None else [])
+
+    @property
+    def holds(self) -> bool:
+        """Whether every check holds; that the data is not separable is an answer, not a failure."""
+        return all(check.holds for check in self.checks)
+
+    @property
+    def hint(self) -> str:
+        """What would make the data separable and compatible; empty if it is both."""
+        if self.separability.separable and self.compatibility.compatible:
+            return ""
+        return (
+            "linearly independent embeddings make every text separable and compatible (Lemma 1): take random ones "
+            f"of at least as many dimensions as there are contexts, --embedding random --dim {self.data.num_contexts}"
+        )
+
+    def summary(self) -> str:
+        """The analysis in words, a paragraph a question."""
+        parts = [("Data", self.data.summary()), ("Compatibility", self.compatibility.summary())]
+        if self.limit is None:
+            parts.append(("Separability", self.separability.summary()))
+        else:
+            parts += [("Separability", self.limit.svm.summary()), ("Predicted limit", self.limit.summary())]
+        parts.append(("Gradient descent, measured", self.trajectory.summary()))
+        if self.comparison is None:
+            parts[-1] = (parts[-1][0], parts[-1][1] + "\n(no claim: the limit of such data is not predicted yet)")
+        elif self.comparison.note:
+            parts.append(("Not compared", self.comparison.note))
+        if self.checks:
+            parts.append(("Checks", "\n".join(check.line() for check in self.checks)))
+        if self.hint:
+            parts.append(("Hint", self.hint))
+        return "\n\n".join(f"{title}\n" + _indent(text) for title, text in parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, certificates complete."""
+        data, run, limit = self.data, self.trajectory, self.limit
+        contradiction, farkas = self.compatibility.certificate, self.separability.certificate
+        return {
+            "data": {
+                "contexts": data.num_contexts,
+                "tokens": data.vocab_size,
+                "dimension": data.dim,
+                "occurrences": None if data.counts is None else int(data.counts.sum()),
+                "entropy_nats": data.entropy,
+                "entropy_bits": data.entropy / math.log(2),
+            },
+            "compatibility": {
+                "compatible": self.compatibility.compatible,
+                "residual_nats": self.compatibility.residual,
+                "certificate": None if contradiction is None else contradiction.to_dict(),
+            },
+            "separability": {
+                "separable": self.separability.separable,
+                "margin": self.separability.margin if limit is None else limit.margin,
+                "certificate": None if farkas is None else farkas.to_dict(),
+                "blocked": [] if farkas is None else _named(farkas.blocked(), "weight"),
+            },
+            "limit": None if limit is None else limit_to_dict(limit),
+            "descent": run_to_dict(run),
+            "note": "" if self.comparison is None else self.comparison.note,
+            "hint": self.hint,
+            "checks": [check.to_dict() for check in self.checks],
+            "holds": self.holds,
+        }
+
+
+def analyze(data: NTPDataset, *, steps: int | None = None, progress: bool = False) -> Analysis:
+    """Conditions with certificates, predicted limit, and a short run of gradient descent held against it.
+
+    Parameters
+    ----------
+    data : NTPDataset
+    steps : int, optional
+        Length of the run; `default_steps` if not given.
+    progress : bool
+        Show the progress of the run on a terminal.
+
+    Returns
+    -------
+    Analysis
+
+    Raises
+    ------
+    SolverError
+        If separability or the NTP-SVM could not be decided to the accuracy asked for.
+
+    Notes
+    -----
+    Source: 2402.18551 Definitions 1-3 and Theorem 2 (`bias/definition-1`, `bias/definition-2`, `bias/theorem-2`).
+
+    Examples
+    --------
+    >>> answer = analyze(NTPDataset([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]]), steps=10)
+    >>> answer.limit is None, answer.holds
+    (True, True)
+    """
+    separability = check_separability(data)
+    limit = predict(data) if separability.separable else None
+    compatibility = check_compatibility(data) if limit is None else limit.compatibility
+    trajectory = descend(data, steps=default_steps(data) if steps is None else steps, progress=progress)
+    comparison = None if limit is None else compare(trajectory, limit)
+    return Analysis(data, compatibility, separability, limit, trajectory, comparison)
+
+
+def default_steps(data: NTPDataset) -> int:
+    """Steps that take some seconds: from 100 on large data to 10,000 on small.
+
+    Examples
+    --------
+    >>> default_steps(NTPDataset([[1.0]], [[0.5, 0.5]]))
+    10000
+    """
+    work = data.num_contexts * data.vocab_size * data.dim  # multiplications of one product with the embeddings
+    return min(10_000, max(100, 10_000_000_000 // work))
+
+
+def limit_to_dict(limit: Limit) -> dict[str, Any]:
+    """A prediction in JSON-ready form, without its matrices.
+
+    Examples
+    --------
+    >>> limit_to_dict(predict(NTPDataset([[2.0]], [[1.0, 0.0]])))["case"]
+    'separable-compatible'
+    """
+    return {
+        "case": limit.case,
+        "infimum_nats": limit.infimum,
+        "finite_norm": float(limit.finite.norm()),
+        "direction_norm": limit.svm.norm,
+        "distance_bound": limit.svm.distance_bound(),
+        "loss_constant": limit.loss_constant,
+        "finite_constant": float(limit.finite_constant.norm()),
+        "burn_in": limit.burn_in if limit.direction is not None else None,
+        "support_vectors": _named(limit.svm.support_vectors(), "multiplier"),
+    }
+
+
+def run_to_dict(run: Trajectory) -> dict[str, Any]:
+    """A run in JSON-ready form, without its decoders; losses in nats above the entropy.
+
+    Examples
+    --------
+    >>> run_to_dict(descend(NTPDataset([[1.0]], [[0.5, 0.5]]), steps=1))["steps"]
+    [0, 1]
+    """
+    return {
+        "method": run.method,
+        "step_size": run.step_size,
+        "evidence": "measured",
+        "steps": run.times.tolist(),
+        "gap_nats": run.gap.tolist(),
+        "in_support_nats": run.in_support.tolist(),
+        "tail_nats": run.tail.tolist(),
+        "norm": run.norm.tolist(),
+    }
+
+
+def _named(pairs: list[tuple[str, str, float]], value: str) -> list[dict[str, Any]]:
+    return [{"context": context, "token": token, value: number} for context, token, number in pairs]
+
+
+def _indent(text: str) -> str:
+    return "\n".join("  " + line for line in text.splitlines())

@@ -1,0 +1,234 @@
+"""What each subcommand of ``ntp-theory`` does: from parsed arguments to an answer and an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from . import claims, construct, figures, report, runs
+from ._version import __version__
+from .analysis import Analysis, analyze, limit_to_dict, run_to_dict
+from .checks import Check
+from .compare import compare
+from .dataset import NTPDataset
+from .descent import descend
+from .errors import DatasetError, NotSeparableError, UsageError
+from .margin import solve_svm
+from .predict import predict
+
+__all__ = ["run_analyze", "run_claims", "run_descend", "run_svm", "run_verify", "show"]
+
+SVM_TOL = 1e-10  # relative duality gap that ``svm`` asks for
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Check the claims, one line a check as soon as it is known; the report and all checks go to the folder."""
+    folder = _folder(arguments.out)
+    labels = _labels(arguments)
+    start, found = time.perf_counter(), list[Check]()
+    for done, label in enumerate(labels):
+        show(f"{done}/{len(labels)} {label}")
+        made = claims.check(label, arguments.budget)
+        show("")
+        found += made
+        if not arguments.json:
+            print(*(check.line() for check in made), sep="\n", flush=True)
+    document = {
+        "version": __version__,
+        "budget": arguments.budget,
+        "claims": len(labels),
+        "held": sum(check.holds for check in found),
+        "failed": sum(not check.holds for check in found),
+        "seconds": time.perf_counter() - start,
+        "checks": [check.to_dict() for check in found],
+    }
+    if folder is not None:
+        runs.write_text(folder / "checks.json", _json(document))
+        pictures = report.paper_pictures()
+        title = f"Verification, budget {arguments.budget}"
+        report.write(folder / "report.html", title, found, pictures=pictures, seconds=document["seconds"])
+    counts = (
+        f"{len(labels)} claims, {len(found)} checks: {document['held']} held, {document['failed']} did not; "
+        f"{document['seconds']:.1f} s" + ("" if folder is None else f"; {folder / 'report.html'}")
+    )
+    return _answer(arguments, document, counts, all(check.holds for check in found))
+
+
+def run_analyze(arguments: argparse.Namespace) -> int:
+    """What the theory says about a text."""
+    folder, start = _folder(arguments.out), time.perf_counter()
+    show("reading")
+    text, name = _text(arguments)
+    data = construct.from_text(
+        text,
+        tokenizer=arguments.tokenizer,
+        context_length=arguments.context_length,
+        embedding=arguments.embedding,
+        dim=arguments.dim,
+        vocab_size=arguments.vocab_size,
+        max_contexts=arguments.max_contexts,
+    )
+    show(f"{data.num_contexts} contexts, {data.vocab_size} tokens: deciding separability and compatibility")
+    found = analyze(data, steps=arguments.steps, progress=True)
+    document = {"text": name} | found.to_dict()
+    summary = f"{name}\n\n{found.summary()}"
+    if folder is not None:
+        data.save(folder / "data.npz")
+        runs.write_text(folder / "analysis.json", _json(document))
+        seconds = time.perf_counter() - start
+        title, pictures = f"Analysis of {name}", _pictures(found)
+        report.write(folder / "report.html", title, found.checks, text=summary, pictures=pictures, seconds=seconds)
+    return _answer(arguments, document, summary, found.holds)
+
+
+def run_svm(arguments: argparse.Namespace) -> int:
+    """The max-margin direction of a saved dataset; status 1 if there is none."""
+    folder, data = _folder(arguments.out), NTPDataset.load(arguments.data)
+    try:
+        solution = solve_svm(data, method=arguments.method, tol=SVM_TOL)
+    except NotSeparableError as error:
+        certificate: Any = error.certificate
+        document = {"separable": False, "certificate": certificate.to_dict()}
+        return _answer(arguments, document, certificate.describe(), False)
+    if folder is not None:
+        solution.save(folder / "svm.npz")
+    verified = solution.verify(tol=2 * math.sqrt(SVM_TOL))  # a relative gap certifies its root; rounding may add
+    document = {
+        "separable": True,
+        "method": solution.method,
+        "norm": solution.norm,
+        "margin": solution.margin,
+        "primal_residual": solution.primal_residual(),
+        "dual_residual": solution.dual_residual(),
+        "duality_gap": solution.duality_gap(),
+        "distance_bound": solution.distance_bound(),
+        "verified": verified,
+        "support_vectors": [
+            {"context": context, "token": token, "multiplier": alpha}
+            for context, token, alpha in solution.support_vectors()
+        ],
+    }
+    return _answer(arguments, document, solution.summary(), verified)
+
+
+def run_descend(arguments: argparse.Namespace) -> int:
+    """Gradient descent on a saved dataset, against its prediction if there is one."""
+    folder, data = _folder(arguments.out), NTPDataset.load(arguments.data)
+    run = descend(data, steps=arguments.steps, step_size=arguments.step_size, progress=True)
+    if folder is not None:
+        run.save(folder / "trajectory.npz")
+    document: dict[str, Any] = {"descent": run_to_dict(run), "limit": None, "certificate": None, "checks": []}
+    try:
+        limit = predict(data)
+    except NotSeparableError as error:
+        certificate: Any = error.certificate
+        document["certificate"] = certificate.to_dict()
+        words = f"no prediction: {certificate.describe()}"
+        return _answer(arguments, document, f"{run.summary()}\n\n{words}", True)
+    comparison = compare(run, limit)
+    document["limit"] = limit_to_dict(limit)
+    document["checks"] = [check.to_dict() for check in comparison.checks]
+    document["note"] = comparison.note
+    words = f"{run.summary()}\n\n{limit.summary()}\n\n{comparison.summary()}"
+    return _answer(arguments, document, words, comparison.holds)
+
+
+def run_claims(arguments: argparse.Namespace) -> int:
+    """The registry: label, evidence, verdict, source, statement."""
+    found = [claims.record(label) for label in _labels(arguments)]
+    document = {
+        "claims": [
+            {
+                "label": claim.label,
+                "statement": claim.statement,
+                "source": claim.source,
+                "evidence": claim.evidence,
+                "verdict": claim.verdict,
+                "budgets": dict(claim.budgets),
+            }
+            for claim in found
+        ],
+        "pending": list(claims.PENDING),
+    }
+    width = max(len(claim.label) for claim in found)
+    lines = []
+    for claim in found:
+        lines.append(f"{claim.label:<{width}}  {claim.evidence:<9}  {claim.verdict}; {claim.source}")
+        lines.append(f"{'':<{width}}  {claim.statement}")
+    return _answer(arguments, document, "\n".join(lines), True)
+
+
+def _labels(arguments: argparse.Namespace) -> list[str]:
+    """The labels asked for; an error with those that come close if there are none."""
+    of_paper = claims.labels() if arguments.paper == "all" else claims.IMPLICIT_BIAS
+    return [label for label in claims.labels(arguments.label) if label in of_paper] or [
+        claims.record(arguments.label).label
+    ]
+
+
+def _answer(arguments: argparse.Namespace, document: dict[str, Any], text: str, holds: bool) -> int:
+    show("")
+    print(_json(document) if arguments.json else text, flush=True)
+    return 0 if holds else 1
+
+
+def _text(arguments: argparse.Namespace) -> tuple[str | Path, str]:
+    """The text of ``analyze`` and its name."""
+    if arguments.documentation:
+        return construct.documentation_text(), "the documentation of Python"
+    if arguments.text != "-":
+        return Path(arguments.text), arguments.text
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig"), "standard input"
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"text (standard input) is not UTF-8 ({error.reason}); it must be text") from None
+
+
+def _pictures(found: Analysis) -> list[report.Picture]:
+    if found.limit is not None and found.limit.direction is not None:
+        axes = figures.four_panels(found.trajectory, found.limit)
+        caption = "Dots are measured, lines are computed from the data alone before the run."
+    else:
+        axes = [figures.loss(found.trajectory, found.limit)]
+        caption = "Measured; nothing is predicted for data that is not separable."
+        if found.limit is not None:
+            caption = "Every token follows every context: the loss goes to its minimum at a finite decoder."
+    return [report.Picture("Gradient descent", caption, figures.png(axes[0]))]
+
+
+def _folder(out: str | None) -> Path | None:
+    """The folder for results, made and tried before the work rather than after it."""
+    if out is None:
+        return None
+    try:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            return Path(out)
+    except OSError as error:
+        raise UsageError(f"--out is {out!r} ({error.strerror}); it must be a folder that can be written") from None
+
+
+def show(note: str) -> None:
+    """What is being done, on a terminal only; nothing wipes it out."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\x1b[K" + note)
+        sys.stderr.flush()
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(_plain(document), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """Infinity and NaN, which JSON lacks, as words."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,65 @@
+"""From iterates to answers that stand: candidates are made to satisfy their equations, and every rule is checked again."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..dataset import NTPDataset
+from ..subspace import DataSubspace
+from ..support import SupportPattern
+from .certificates import FarkasCertificate
+
+__all__ = ["standing_certificate", "standing_direction", "whiten"]
+
+# Logits closer than this multiple of ||W|| ||h_j|| are equal but for rounding.
+ROUNDING = 1e-13
+# Rounding of a Farkas certificate: ||sum_j h_j c_j^T|| against sum |c| ||h||, a few hundred units in the last place.
+STATIONARY = 1e-12
+
+
+def whiten(embeddings: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Orthonormal columns U spanning the columns of the embeddings made unit vectors.
+
+    Returns
+    -------
+    whitened : Tensor (m, r)
+        U.
+    back : Tensor (r, d)
+        ``W = W_u back`` has the logits ``U W_u^T`` on unit embeddings.
+    lengths : Tensor (m,)
+        Norms of the embeddings, 1 for a zero one: logits on the embeddings themselves are larger by that.
+    """
+    norms = embeddings.norm(dim=1)
+    lengths = torch.where(norms > 0, norms, 1.0)
+    u, s, vt = torch.linalg.svd(embeddings / lengths[:, None], full_matrices=False)
+    rank = int((s > s[:1] * max(embeddings.shape) * torch.finfo(s.dtype).eps).sum())
+    return u[:, :rank].contiguous(), vt[:rank] / s[:rank, None], lengths
+
+
+def standing_direction(
+    weights: Tensor, embeddings: Tensor, pattern: SupportPattern, subspace: DataSubspace
+) -> Tensor | None:
+    """The candidate with equal in-support logits, scaled to smallest margin 1; None if its margins do not survive."""
+    direction = subspace.project_complement(weights)
+    logits = embeddings @ direction.T
+    margins, sizes = pattern.margins(logits), float(direction.norm()) * embeddings.norm(dim=1)
+    margin = float(margins.min())
+    # nearly dependent constraints are taken for dependent; (6a) may then still be off
+    uneven = bool((pattern.spread(logits) > ROUNDING * sizes).any())
+    if uneven or bool((margins <= ROUNDING * sizes).any()):
+        return None
+    return direction / margin
+
+
+def standing_certificate(multipliers: Tensor, chosen: Tensor, data: NTPDataset) -> FarkasCertificate | None:
+    """Multipliers of some contexts as a certificate for all data; None if they are zero or not stationary there."""
+    v = multipliers.new_zeros(data.num_contexts, data.vocab_size)
+    v[chosen] = multipliers
+    if not bool((v < 0).logical_and(~data.support).any()):
+        return None
+    norms = data.embeddings.norm(dim=1)
+    size = float((v.abs().sum(1) * torch.where(norms > 0, norms, 1.0)).sum())  # a zero embedding may carry all of v
+    if float((v.T @ data.embeddings).norm()) > STATIONARY * size:
+        return None
+    return FarkasCertificate.from_matrix(v, data)

@@ -1,0 +1,63 @@
+"""Every label that the repository names is one of the theory's, and is either registered or said to be pending."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ntp_theory import claims
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted(
+    path
+    for folder in ("ntp_theory", "tests", "examples", "docs", "proofs_check", ".")
+    for path in (ROOT / folder).glob("*" if folder == "." else "**/*")
+    if path.suffix in (".py", ".md") and path.is_file()
+    # built pages repeat the sources; the tests of the registry name labels that must not exist
+    and not {"_build", "_generated"} & set(path.parts) and path.parent != ROOT / "tests" / "claims"
+)
+PAPERS = "bias|svm|geometry|attention|capacity|steepest|classical|pitfalls|planning|multitoken|speculative|medusa"
+# not inside a path, which goes on with a slash or a suffix; `bias/sharp-gd-*` names a family
+LABEL = re.compile(rf"(?<![\w/.-])(?:{PAPERS})/[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*(?:-\*)?(?![\w/]|\.\w)")
+PLACEHOLDERS = {"bias/x"}  # in tests of other things
+
+
+def test_files_are_found():
+    assert {ROOT / "ntp_theory" / "predict.py", ROOT / "tests" / "test_loss.py"} <= set(FILES)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_label_is_known(path):
+    known = set(claims.labels()) | set(claims.PENDING)
+    unknown = [
+        label
+        for label in set(LABEL.findall(path.read_text(encoding="utf-8"))) - known - PLACEHOLDERS
+        if not (label.endswith("-*") and any(each.startswith(label[:-1]) for each in known))
+    ]
+    assert not unknown
+
+
+def test_registered_and_pending_share_out_the_theory():
+    registered, pending = set(claims.labels()), set(claims.PENDING)
+    assert not registered & pending
+    assert registered | pending == set(claims.IMPLICIT_BIAS)
+    assert len(claims.PENDING) == len(pending)
+
+
+def test_the_theory_has_115_labels():
+    assert len(claims.IMPLICIT_BIAS) == len(set(claims.IMPLICIT_BIAS)) == 115
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("`bias/loss`.", ["bias/loss"]),
+        ("see bias/sharp-gd-* and svm/dual", ["bias/sharp-gd-*", "svm/dual"]),
+        ("claims/bias/setting.py and bias/setting.py", []),
+        ("(`bias/erratum-E12`)", ["bias/erratum-E12"]),
+    ],
+)
+def test_what_counts_as_a_label(text, labels):
+    assert LABEL.findall(text) == labels

@@ -1,0 +1,45 @@
+"""The examples run at a small size, hold, and write their figure."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from ntp_theory import Check
+
+FOLDER = Path(__file__).parents[2] / "examples"
+SMALL = {
+    "four_panels": {"steps": 200},
+    "toy_embeddings": {"steps": 200},
+    "text_to_prediction": {"contexts": 4, "tokens": 8, "dim": 8, "patience": 10.0},
+}
+SCRIPTS = sorted(FOLDER.glob("*/[!_]*.py"))
+
+
+def function_of(script: Path):
+    """The function that a script is named after."""
+    spec = importlib.util.spec_from_file_location(script.stem, script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, script.stem)
+
+
+def test_every_script_is_tested_and_listed() -> None:
+    assert {script.stem for script in SCRIPTS} == set(SMALL)
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert [script.name for script in SCRIPTS if str(script.relative_to(FOLDER)) not in readme] == []
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_example_holds(script: Path, tmp_path: Path) -> None:
+    checks = function_of(script)(tmp_path, **SMALL[script.stem])
+    assert checks and all(isinstance(check, Check) for check in checks)
+    assert [check.line() for check in checks if not check.holds] == []
+    assert (tmp_path / f"{script.stem}.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_toy_names_the_words_that_share_a_row() -> None:
+    checks = function_of(FOLDER / "implicit_bias" / "toy_embeddings.py")(steps=10)
+    assert checks[0].label == "bias/figure-toy" and checks[0].holds
