@@ -11,6 +11,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The matrices are small: threads wait for each other, on a busy machine ten times longer than they compute.
+export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -31,13 +33,10 @@ lint: $(VENV)/.dev  ## style and formatting
 types: $(VENV)/.dev  ## strict type check of the package
 	$(BIN)/mypy
 
-# One thread a process: the problems are small, and the tests run in two processes. HYPOTHESIS_PROFILE=ci derandomises
-# the tests, HYPOTHESIS_PROFILE=exhaustive tries many more examples.
-doctest unit: export OMP_NUM_THREADS := 1
-
 doctest: $(VENV)/.dev  ## the examples in the docstrings
 	$(BIN)/python -m pytest -q --doctest-modules ntp_theory
 
+# HYPOTHESIS_PROFILE=ci repeats the same examples every time; HYPOTHESIS_PROFILE=exhaustive tries many more.
 unit: $(VENV)/.dev  ## the tests, the commands and the example of the README among them
 	$(BIN)/python -m pytest -q -n 2
 

@@ -1,7 +1,7 @@
 """The theory of next-token prediction, to use and to verify.
 
-Theory predicts (`predict`), optimisation measures (`descend`), the library compares (`compare`), and every answer carries
-its proof.
+Theory predicts (`predict`), optimisation measures (`descend`), the library compares (`compare`), and every answer
+carries its proof.
 """
 
 from . import claims, construct, errors, loss, subspace

@@ -17,8 +17,14 @@ __all__ = ["Analysis", "analyze", "default_steps"]
 
 # Distance to W_mm, relative: a duality gap of 1e-12, which `predict` asks for, certifies 1e-6; rounding may double it.
 DISTANCE = 2e-6
+# Data that is not separable is predicted only up to this many entries of W, some seconds of work.
+AFFORDABLE = 10_000
 # Residual of a Farkas certificate against its embeddings; twice what `check_separability` lets pass.
 ROUNDING = 4e-12
+NOT_PREDICTED = (
+    "no claim is made about this run: at this size the limit of data that is not separable takes minutes to compute; "
+    "`ntp-theory descend` on the saved data does it, as does `predict`"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +37,7 @@ class Analysis:
     compatibility : Compatibility
     separability : Separability
     limit : Limit or None
-        Where gradient descent must end up; None if the data is not separable.
+        Where gradient descent must end up; None for large data that is not separable.
     trajectory : Trajectory
         A short run of gradient descent.
     comparison : Comparison or None
@@ -103,14 +109,18 @@ class Analysis:
 
     def summary(self) -> str:
         """The analysis in words, a paragraph a question."""
-        parts = [("Data", self.data.summary()), ("Compatibility", self.compatibility.summary())]
-        if self.limit is None:
-            parts.append(("Separability", self.separability.summary()))
-        else:
-            parts += [("Separability", self.limit.svm.summary()), ("Predicted limit", self.limit.summary())]
+        parts = [
+            ("Data", self.data.summary()),
+            ("Compatibility", self.compatibility.summary()),
+            ("Separability", self.separability.summary()),
+        ]
+        if self.limit is not None and self.limit.direction is not None:
+            parts.append(("Direction", self.limit.svm.summary()))
+        if self.limit is not None:
+            parts.append(("Predicted limit", self.limit.summary()))
         parts.append(("Gradient descent, measured", self.trajectory.summary()))
         if self.comparison is None:
-            parts[-1] = (parts[-1][0], parts[-1][1] + "\n(no claim: the limit of such data is not predicted yet)")
+            parts.append(("Not predicted", NOT_PREDICTED))
         elif self.comparison.note:
             parts.append(("Not compared", self.comparison.note))
         if self.checks:
@@ -139,13 +149,13 @@ class Analysis:
             },
             "separability": {
                 "separable": self.separability.separable,
-                "margin": self.separability.margin if limit is None else limit.margin,
+                "margin": limit.margin if limit is not None and self.separability.separable else 0.0,
                 "certificate": None if farkas is None else farkas.to_dict(),
                 "blocked": [] if farkas is None else _named(farkas.blocked(), "weight"),
             },
             "limit": None if limit is None else limit_to_dict(limit),
             "descent": run_to_dict(run),
-            "note": "" if self.comparison is None else self.comparison.note,
+            "note": NOT_PREDICTED if self.comparison is None else self.comparison.note,
             "hint": self.hint,
             "checks": [check.to_dict() for check in self.checks],
             "holds": self.holds,
@@ -179,11 +189,12 @@ def analyze(data: NTPDataset, *, steps: int | None = None, progress: bool = Fals
     Examples
     --------
     >>> answer = analyze(NTPDataset([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]]), steps=10)
-    >>> answer.limit is None, answer.holds
-    (True, True)
+    >>> answer.limit.case, answer.holds
+    ('finite', True)
     """
     separability = check_separability(data)
-    limit = predict(data) if separability.separable else None
+    small = data.vocab_size * data.dim <= AFFORDABLE
+    limit = predict(data) if separability.separable or small else None
     compatibility = check_compatibility(data) if limit is None else limit.compatibility
     trajectory = descend(data, steps=default_steps(data) if steps is None else steps, progress=progress)
     comparison = None if limit is None else compare(trajectory, limit)
@@ -213,6 +224,7 @@ def limit_to_dict(limit: Limit) -> dict[str, Any]:
     return {
         "case": limit.case,
         "infimum_nats": limit.infimum,
+        "escaping_pairs": int((~limit.support).sum()),
         "finite_norm": float(limit.finite.norm()),
         "direction_norm": limit.svm.norm,
         "distance_bound": limit.svm.distance_bound(),

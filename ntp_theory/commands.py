@@ -118,23 +118,20 @@ def run_svm(arguments: argparse.Namespace) -> int:
 
 
 def run_descend(arguments: argparse.Namespace) -> int:
-    """Gradient descent on a saved dataset, against its prediction if there is one."""
+    """Gradient descent on a saved dataset, against its prediction."""
     folder, data = _folder(arguments.out), NTPDataset.load(arguments.data)
     run = descend(data, steps=arguments.steps, step_size=arguments.step_size, progress=True)
     if folder is not None:
         run.save(folder / "trajectory.npz")
-    document: dict[str, Any] = {"descent": run_to_dict(run), "limit": None, "certificate": None, "checks": []}
-    try:
-        limit = predict(data)
-    except NotSeparableError as error:
-        certificate: Any = error.certificate
-        document["certificate"] = certificate.to_dict()
-        words = f"no prediction: {certificate.describe()}"
-        return _answer(arguments, document, f"{run.summary()}\n\n{words}", True)
+    limit = predict(data)
     comparison = compare(run, limit)
-    document["limit"] = limit_to_dict(limit)
-    document["checks"] = [check.to_dict() for check in comparison.checks]
-    document["note"] = comparison.note
+    document = {
+        "descent": run_to_dict(run),
+        "limit": limit_to_dict(limit),
+        "note": comparison.note,
+        "checks": [check.to_dict() for check in comparison.checks],
+        "holds": comparison.holds,
+    }
     words = f"{run.summary()}\n\n{limit.summary()}\n\n{comparison.summary()}"
     return _answer(arguments, document, words, comparison.holds)
 
@@ -165,11 +162,10 @@ def run_claims(arguments: argparse.Namespace) -> int:
 
 
 def _labels(arguments: argparse.Namespace) -> list[str]:
-    """The labels asked for; an error with those that come close if there are none."""
+    """The labels asked for: the one given, or those that start so; an error with those that come close if none does."""
     of_paper = claims.labels() if arguments.paper == "all" else claims.IMPLICIT_BIAS
-    return [label for label in claims.labels(arguments.label) if label in of_paper] or [
-        claims.record(arguments.label).label
-    ]
+    chosen = [label for label in claims.labels(arguments.label) if label in of_paper]
+    return chosen if chosen and arguments.label not in chosen else [claims.record(arguments.label).label]
 
 
 def _answer(arguments: argparse.Namespace, document: dict[str, Any], text: str, holds: bool) -> int:
@@ -196,9 +192,9 @@ def _pictures(found: Analysis) -> list[report.Picture]:
         caption = "Dots are measured, lines are computed from the data alone before the run."
     else:
         axes = [figures.loss(found.trajectory, found.limit)]
-        caption = "Measured; nothing is predicted for data that is not separable."
+        caption = "Dots are measured."
         if found.limit is not None:
-            caption = "Every token follows every context: the loss goes to its minimum at a finite decoder."
+            caption += " Nothing diverges: the loss goes to its minimum, computed from the data, at a finite decoder."
     return [report.Picture("Gradient descent", caption, figures.png(axes[0]))]
 
 

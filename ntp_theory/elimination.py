@@ -110,7 +110,7 @@ class Elimination:
         return (self._h @ weights.double().T)[self._pattern.contexts, self._pattern.tokens]
 
     def fit(self, values: Tensor) -> Fit:
-        """Solve for values (n,) on the entries; the second pass restores the digits that conditioning cost the first."""
+        """Solve for values (n,) on the entries; a second pass restores the digits that conditioning cost the first."""
         values, contexts = values.double(), self._pattern.contexts
         weights, levels = self._combine(torch.zeros_like(values)), values.new_zeros(self._pattern.num_contexts)
         residual = values
@@ -132,7 +132,7 @@ class Elimination:
         The transposed problem; if there is no such c, the nearest in the sense of least squares.
         """
         contexts, tokens = self._pattern.contexts, self._pattern.tokens
-        own = (self.inverse * by_token.double()[tokens]).sum(1)
+        own: Tensor = (self.inverse * by_token.double()[tokens]).sum(1)
         unmet = by_context.double() - self._pattern.sum(own)
         levels = (self._stiff @ ((self._stiff.T @ unmet) / self._stiffness))[contexts]
         return own + levels - self.pairing(self._combine(levels))

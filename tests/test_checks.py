@@ -30,9 +30,7 @@ numbers = st.floats(allow_nan=True, allow_infinity=True)
 @example(0.0, 0.0, 0.0, True)
 @example(math.inf, math.inf, 0.5, False)
 def test_close_holds_exactly_when_the_error_is_within_tolerance(predicted, computed, tolerance, relative):
-    check = Check.close(
-        "bias/x", predicted, computed, tolerance=tolerance, evidence="measured", relative=relative
-    )
+    check = Check.close("bias/x", predicted, computed, tolerance=tolerance, evidence="measured", relative=relative)
     assert check.holds is (check.error <= tolerance)
     if math.isnan(predicted) or math.isnan(computed):
         assert not check.holds

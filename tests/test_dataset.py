@@ -183,9 +183,7 @@ def test_contexts_with_one_embedding_and_two_rows_are_refused():
     assert same.num_contexts == 3
 
 
-@pytest.mark.parametrize(
-    "dtype", [torch.int64, torch.float16, torch.bfloat16, torch.cdouble, "float64", None]
-)
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float16, torch.bfloat16, torch.cdouble, "float64", None])
 def test_only_two_floating_types_are_kept(dtype):
     for make, rows in ((NTPDataset, P), (NTPDataset.from_counts, COUNTS)):
         with pytest.raises(UsageError, match="dtype must be torch.float64 or torch.float32, got"):
@@ -243,12 +241,8 @@ FORMS = {
     "strided tensor": torch.tensor(P).T.contiguous().T,
     "sparse tensor": torch.tensor(P).to_sparse(),
     "sparse tensor with gradient": torch.tensor(P, requires_grad=True).to_sparse(),
-    "uncoalesced tensor": torch_coo(
-        [0.25, 0.25, 0.5, 0.25, 0.75, 0.0], [0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 2, 0]
-    ),
-    "stored zeros and duplicates": sparse(
-        [0.25, 0.25, 0.5, 0.25, 0.75, 0.0], [0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 2, 0]
-    ),
+    "uncoalesced tensor": torch_coo([0.25, 0.25, 0.5, 0.25, 0.75, 0.0], [0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 2, 0]),
+    "stored zeros and duplicates": sparse([0.25, 0.25, 0.5, 0.25, 0.75, 0.0], [0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 2, 0]),
     "unsorted CSR": scipy.sparse.csr_array(
         (np.array([0.5, 0.25, 0.25, 0.75, 0.25]), np.array([1, 0, 0, 2, 1]), np.array([0, 3, 5])), (2, 3)
     ),

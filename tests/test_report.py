@@ -12,7 +12,7 @@ import pytest
 from ntp_theory import Check, __version__, claims, report
 
 VOID = {"meta", "img", "br"}
-HOSTILE = '<script>alert("x")</script> & \'quoted\''
+HOSTILE = "<script>alert(\"x\")</script> & 'quoted'"
 
 
 class Page(HTMLParser):

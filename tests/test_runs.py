@@ -61,9 +61,7 @@ def test_written_files_have_the_ordinary_mode(tmp_path):
         st.sampled_from(["x", "y", "z"]),
         hnp.arrays(st.sampled_from(["f8", "f4", "i8", "u1", "?"]), hnp.array_shapes()),
     ),
-    st.dictionaries(
-        st.text(max_size=4), st.integers() | st.text(max_size=4) | st.none() | st.floats(allow_nan=False)
-    ),
+    st.dictionaries(st.text(max_size=4), st.integers() | st.text(max_size=4) | st.none() | st.floats(allow_nan=False)),
 )
 def test_arrays_and_meta_come_back_bit_for_bit(arrays, meta):
     with tempfile.TemporaryDirectory() as folder:

@@ -53,7 +53,7 @@ IMPLICIT_BIAS: tuple[str, ...] = (
 PENDING: tuple[str, ...] = (
     *_names(
         "bias",
-        "nonlinear-extension theorem-1 footnote-8 erratum-E14 erratum-E16 any-data-lp log-time-flow "
+        "nonlinear-extension theorem-1 footnote-8 erratum-E14 erratum-E16 log-time-flow "
         "ngd-plateau adam-plateau split-normalised ridge-path norm-ball-path separability-threshold",
     ),
     *(

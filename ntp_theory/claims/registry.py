@@ -182,7 +182,7 @@ def check(label: str, budget: Budget = "quick") -> list[Check]:
     Parameters
     ----------
     label : str
-        A label, or the beginning of several, as ``"bias"`` or ``"bias/sharp-gd"``.
+        A label, or the beginning of several, as ``"bias"``.
     budget : {"quick", "standard", "full"}
         Each claim runs at the largest of its budgets up to this one.
 

@@ -18,8 +18,8 @@ class FarkasCertificate:
     """Multipliers c with ``sum_j h_j c_j^T = 0``, rows summing to 0 and ``c_{jv} <= 0`` off the supports.
 
     For any W that satisfies (6a), ``0 = <sum_j h_j c_j^T, W^T> = sum_{j,v} |c_{jv}| (margin of (j, v))``: a weighted
-    sum of margins is 0, so they cannot all be at least 1. Each off-support pair with a nonzero coefficient is *blocked*: no
-    direction that separates the rest weakly can push that token below the support of that context.
+    sum of margins is 0, so they cannot all be at least 1. Each off-support pair with a nonzero coefficient is
+    *blocked*: no direction that separates the rest weakly can push that token below the support of that context.
 
     Attributes
     ----------
@@ -131,8 +131,8 @@ class FarkasCertificate:
 class Contradiction:
     """In-support coefficients c with ``sum_j h_j c_j^T = 0`` and rows summing to 0, but ``sum c log p != 0``.
 
-    For every decoder W and all levels s_j, ``sum_{j,z} c_{jz} (h_j^T w_z + s_j) = 0``; if W satisfied (4) that sum would
-    be ``sum c log p``. So no W does, and none comes nearer to all log-conditionals than ``value``.
+    For every decoder W and all levels s_j, ``sum_{j,z} c_{jz} (h_j^T w_z + s_j) = 0``; if W satisfied (4) that sum
+    would be ``sum c log p``. So no W does, and none comes nearer to all log-conditionals than ``value``.
 
     Attributes
     ----------

@@ -4,9 +4,9 @@ With levels c_j (the common in-support logit of context j) and ``x_{jv} = c_j - 
 
     max sum t_{jv}   subject to   x_{jv} >= t_{jv},  0 <= t_{jv} <= 1,  in-support logits equal to their level.
 
-At the optimum every t is 0 or 1 (`bias/any-data-lp`): the pair is *blocked* or *strict*. The multiplier of ``x >= t`` is
-at least 1 on every blocked pair, and an interior method ends at strict complementarity, so the two kinds are told apart
-by a gap of order 1, not by a small number.
+At the optimum every t is 0 or 1 (`bias/any-data-lp`): the pair is *blocked* or *strict*. The multiplier of ``x >= t``
+is at least 1 on every blocked pair, and an interior method ends at strict complementarity, so the two kinds are told
+apart by a gap of order 1, not by a small number.
 
 The in-support equalities are eliminated beforehand (`ntp_theory.elimination`): W is made of the free levels q, which
 couple all tokens, and of the directions that the supports of a token leave open, which do not. A Newton step then costs
@@ -104,7 +104,7 @@ def partition(embeddings: Tensor, pattern: SupportPattern) -> Partition:
         scale = 1.0 / (1.0 / theta + r / y)
         try:
             system.factorise(scale)
-        except torch.linalg.LinAlgError:
+        except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
             break
 
         def newton(to_low: Tensor | float, to_high: Tensor | float, to_y: Tensor | float) -> tuple[Tensor, ...]:
@@ -224,7 +224,8 @@ def _kernel(rows: Tensor) -> Tensor:
     if len(rows) == 0:
         return torch.eye(rows.shape[1], dtype=rows.dtype, device=rows.device)
     _, sizes, vt = torch.linalg.svd(rows)
-    return vt[int((sizes > DEPENDENCE * sizes[:1]).sum()) :].T.contiguous()
+    kernel: Tensor = vt[int((sizes > DEPENDENCE * sizes[:1]).sum()) :].T
+    return kernel.contiguous()
 
 
 def _room(value: Tensor, change: Tensor) -> float:

@@ -2,8 +2,8 @@
 
 Let ``1_S`` be the 0/1 support matrix and Q the cone of multipliers (`ntp_theory.cone`). Minimise over W the squared
 distance ``1/2 ||v||^2``, ``v = P_Q(1_S - H W^T)``. This is a squared hinge loss with a free offset by context: it is 0
-exactly when W separates (in-support logits 1 + s_j, off-support logits at most s_j). If the minimum is positive, then at
-the minimiser v is in Q and ``H^T v = 0``: v *is* a Farkas certificate. By Moreau it is the projection of 1_S on the
+exactly when W separates (in-support logits 1 + s_j, off-support logits at most s_j). If the minimum is positive, then
+at the minimiser v is in Q and ``H^T v = 0``: v *is* a Farkas certificate. By Moreau it is the projection of 1_S on the
 cone of all certificates. The question does not change when a context is scaled or all embeddings are mapped by an
 invertible matrix, so they are made unit vectors and then whitened: the problem is perfectly conditioned in W.
 """

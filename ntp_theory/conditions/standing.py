@@ -1,4 +1,4 @@
-"""From iterates to answers that stand: candidates are made to satisfy their equations, and every rule is checked again."""
+"""From iterates to answers that stand: candidates are made to meet their equations, and every rule is checked."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def standing_direction(
     """The candidate with equal in-support logits, scaled to smallest margin 1; None if its margins do not survive."""
     direction = subspace.project_complement(weights)
     logits = embeddings @ direction.T
-    margins, sizes = pattern.margins(logits), float(direction.norm()) * embeddings.norm(dim=1)
-    margin = float(margins.min())
+    margins, lengths = pattern.margins(logits), embeddings.norm(dim=1)
     # nearly dependent constraints are taken for dependent; (6a) may then still be off
-    uneven = bool((pattern.spread(logits) > ROUNDING * sizes).any())
-    if uneven or bool((margins <= ROUNDING * sizes).any()):
+    uneven = bool((pattern.spread(logits) > ROUNDING * float(direction.norm()) * lengths).any())
+    # the projection of a candidate in F is nothing but rounding of the candidate
+    if uneven or bool((margins <= ROUNDING * float(weights.norm()) * lengths).any()):
         return None
-    return direction / margin
+    return direction / margins.min()
 
 
 def standing_certificate(multipliers: Tensor, chosen: Tensor, data: NTPDataset) -> FarkasCertificate | None:

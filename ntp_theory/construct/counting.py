@@ -109,9 +109,7 @@ def count_contexts(
     )
 
 
-def _count_windows(
-    tokens: Iterable[str], length: int
-) -> tuple[list[str], Counter[int], Counter[tuple[int, ...]]]:
+def _count_windows(tokens: Iterable[str], length: int) -> tuple[list[str], Counter[int], Counter[tuple[int, ...]]]:
     """Token names by number; how often each token, and each window of ``length + 1`` tokens, occurs."""
     number: defaultdict[str, int] = defaultdict()
     number.default_factory = number.__len__
@@ -120,9 +118,7 @@ def _count_windows(
     shifted = tee(chain(head, stream), length + 1)
     windows = Counter(zip(*(islice(s, start, None) for start, s in enumerate(shifted)), strict=False))
     if not windows:
-        raise DatasetError(
-            f"text holds {len(head)} tokens; it must hold at least context_length + 1 = {length + 1}"
-        )
+        raise DatasetError(f"text holds {len(head)} tokens; it must hold at least context_length + 1 = {length + 1}")
     names = list(number)
     if len(names) < 2:
         raise DatasetError(f"text holds one distinct token, {names[0]!r}; it must hold at least 2")

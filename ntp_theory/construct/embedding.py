@@ -71,9 +71,7 @@ def embedding_map(
     def embed(contexts: Sequence[Context]) -> Vectors:
         vectors = dense("embedding(contexts)", compute(contexts), 2)
         if len(vectors) != len(contexts):
-            raise DatasetError(
-                f"embedding(contexts) has {len(vectors)} rows, expected {len(contexts)}, one a context"
-            )
+            raise DatasetError(f"embedding(contexts) has {len(vectors)} rows, expected {len(contexts)}, one a context")
         _check_distinct(contexts, vectors)
         return vectors
 

@@ -100,16 +100,10 @@ def from_model(
 def _check_tokens(tokens: Tensor, vocab_size: int | None) -> int:
     """V, with the tokens checked against it."""
     if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64 or tokens.ndim != 2:
-        got = (
-            f"{tokens.dtype} of shape {tuple(tokens.shape)}"
-            if isinstance(tokens, Tensor)
-            else type(tokens).__name__
-        )
+        got = f"{tokens.dtype} of shape {tuple(tokens.shape)}" if isinstance(tokens, Tensor) else type(tokens).__name__
         raise UsageError(f"tokens is {got}; it must be an int64 Tensor (sequences, positions)")
     if tokens.shape[0] < 1 or tokens.shape[1] < 2:
-        raise UsageError(
-            f"tokens has shape {tuple(tokens.shape)}; it must hold a sequence of at least 2 tokens"
-        )
+        raise UsageError(f"tokens has shape {tuple(tokens.shape)}; it must hold a sequence of at least 2 tokens")
     smallest, largest = int(tokens.min()), int(tokens.max())
     if smallest < 0:
         raise UsageError(f"tokens holds {smallest}; every token number must be >= 0")
@@ -155,6 +149,4 @@ def _context_names(contexts: list[list[int]], token_names: Sequence[str] | None)
     try:
         return [" ".join(token_names[i] for i in context) for context in contexts]
     except IndexError:
-        raise DatasetError(
-            f"token_names has {len(token_names)} names; one is needed for every token"
-        ) from None
+        raise DatasetError(f"token_names has {len(token_names)} names; one is needed for every token") from None

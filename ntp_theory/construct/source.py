@@ -46,9 +46,7 @@ def read(text: Text) -> Iterator[str]:
         if not isinstance(chunk, str):
             raise DatasetError(f"{where} gives {chunk!r}; every chunk must be a str")
         if (wrong := _NOT_TEXT.search(chunk)) is not None:
-            raise DatasetError(
-                f"{where} holds the character {wrong.group()!r}; it must be text, not binary data"
-            )
+            raise DatasetError(f"{where} holds the character {wrong.group()!r}; it must be text, not binary data")
         yield chunk
 
 
@@ -75,9 +73,7 @@ def _chunks(text: Text) -> Iterator[str]:
     elif isinstance(text, Iterable):
         yield from text
     else:
-        raise UsageError(
-            f"{describe(text)} is no text; it must be a str, a pathlib.Path or an iterable of str"
-        )
+        raise UsageError(f"{describe(text)} is no text; it must be a str, a pathlib.Path or an iterable of str")
 
 
 def _file_chunks(path: Path) -> Iterator[str]:
@@ -88,10 +84,6 @@ def _file_chunks(path: Path) -> Iterator[str]:
     except FileNotFoundError:
         raise DatasetError(f"{describe(path)} does not exist; it must be a readable UTF-8 file") from None
     except UnicodeDecodeError as error:
-        raise DatasetError(
-            f"{describe(path)} is not UTF-8 ({error.reason}); it must be a text file"
-        ) from None
+        raise DatasetError(f"{describe(path)} is not UTF-8 ({error.reason}); it must be a text file") from None
     except OSError as error:
-        raise DatasetError(
-            f"{describe(path)} cannot be read ({error.strerror}); it must be a readable file"
-        ) from None
+        raise DatasetError(f"{describe(path)} cannot be read ({error.strerror}); it must be a readable file") from None

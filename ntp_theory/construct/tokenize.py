@@ -75,9 +75,7 @@ def _bytes(text: Text, _: int | None) -> Iterator[str]:
 
 def _bpe(text: Text, vocab_size: int | None) -> Iterator[str]:
     if isinstance(text, Iterator):
-        raise UsageError(
-            f"{describe(text)} can be read once only; tokenizer='bpe' needs a str, a Path or a list"
-        )
+        raise UsageError(f"{describe(text)} can be read once only; tokenizer='bpe' needs a str, a Path or a list")
     encoder = _train_bpe(_pieces(text), BPE_VOCAB_SIZE if vocab_size is None else vocab_size)
     encode = lru_cache(maxsize=1 << 16)(lambda piece: encoder.encode(piece).tokens)
     return (token for piece in _pieces(text) for token in encode(piece))
@@ -87,9 +85,7 @@ def _train_bpe(pieces: Iterator[str], vocab_size: int) -> Any:
     try:
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     except ImportError:
-        raise UsageError(
-            "tokenizer='bpe' needs the package 'tokenizers'; pip install 'ntp-theory[text]'"
-        ) from None
+        raise UsageError("tokenizer='bpe' needs the package 'tokenizers'; pip install 'ntp-theory[text]'") from None
     encoder = Tokenizer(models.BPE())
     encoder.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     encoder.train_from_iterator(pieces, trainers.BpeTrainer(vocab_size=vocab_size, show_progress=False))

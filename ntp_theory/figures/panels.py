@@ -221,7 +221,7 @@ def distance(trajectory: Trajectory, limit: Limit, ax: Axes | None = None) -> Ax
     >>> distance(descend(data, steps=10), predict(data)).get_yscale()
     'log'
     """
-    subspace = data_subspace(trajectory.data)
+    subspace = data_subspace(limit.reference)
     gaps = [float((subspace.project(w) - limit.finite).norm()) for w in trajectory.weights]
     k, values = _after_start(trajectory, gaps)
     constant = float(limit.finite_constant.norm())
@@ -240,7 +240,7 @@ def distance(trajectory: Trajectory, limit: Limit, ax: Axes | None = None) -> Ax
 
 def _direction(limit: Limit) -> Tensor:
     if limit.direction is None:
-        raise UsageError("limit.direction is None; every support is full and nothing diverges")
+        raise UsageError("limit.direction is None; nothing diverges, so there is no direction to draw")
     return limit.direction
 
 

@@ -57,7 +57,7 @@ def toy_figure(limit: Limit, axes: list[Axes] | None = None) -> list[Axes]:
     2
     """
     if limit.direction is None:
-        raise UsageError("limit.direction is None; every support is full and nothing diverges")
+        raise UsageError("limit.direction is None; nothing diverges, so there is no direction to draw")
     with look():
         axes = new_axes(1, 2, width=3.9, height=4.2) if axes is None else axes
     embeddings(limit.direction, limit.data, axes[0], title=r"Directional: rows of $W^{mm}$")

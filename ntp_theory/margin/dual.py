@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..conditions.standing import standing_direction
 from ..cone import project_cone
 from ..dataset import NTPDataset
 from ..subspace import data_subspace
@@ -73,6 +74,9 @@ def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, when_stuck:
     c = torch.zeros_like(target)
     ahead, momentum, thresholds = c, 1.0, None
     best = DualIterate(None, c, torch.inf, 0)
+    if not 0.0 < lipschitz < torch.inf:  # zero embeddings, or squares beyond the range of numbers
+        when_stuck()
+        return best
     for k in range(1, max_iterations + 1):
         descent = target - h @ (ahead.T @ h).T
         after, thresholds = project_cone(ahead + descent / lipschitz, pattern, thresholds)
@@ -94,17 +98,16 @@ def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, when_stuck:
 def _judge(c: Tensor, data: NTPDataset, iterations: int) -> DualIterate:
     """Feasible primal and dual points made from one dual iterate, and their gap."""
     pattern = data.pattern
-    weights = data_subspace(data).project_complement(c.T @ data.embeddings)
+    subspace, weights = data_subspace(data), c.T @ data.embeddings
     off = -c
     off[pattern.contexts, pattern.tokens] = 0.0
-    total, curvature = float(off.sum()), float(weights.square().sum())
-    # the best multiple of this dual point, and the smallest feasible multiple of this primal one
-    scale = total / curvature if curvature > 0 else 0.0
-    margin = float(pattern.margins(data.embeddings @ weights.T).min())
-    if not margin > 0 or not scale > 0:
+    direction = standing_direction(weights, data.embeddings, pattern, subspace)
+    if direction is None:
         return DualIterate(None, off, torch.inf, iterations)
-    primal, dual = 0.5 * curvature / margin**2, 0.5 * total * scale
-    return DualIterate(weights / margin, off * scale, (primal - dual) / primal, iterations)
+    total, curvature = float(off.sum()), float(subspace.project_complement(weights).square().sum())
+    scale = total / curvature  # the best multiple of this dual point
+    primal, dual = 0.5 * float(direction.square().sum()), 0.5 * total * scale
+    return DualIterate(direction, off * scale, (primal - dual) / primal, iterations)
 
 
 def _better(best: DualIterate, new: DualIterate) -> DualIterate:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cvxpy as cp
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..dataset import NTPDataset
@@ -45,8 +48,9 @@ def solve_reference(data: NTPDataset, *, solver: str | None, tol: float) -> tupl
     Source: 2402.18551 Definition 3 (`bias/definition-3`).
     """
     name = (solver or "CLARABEL").upper()
-    if name not in cp.installed_solvers():
-        raise UsageError(f"solver is {solver!r}; cvxpy has {', '.join(cp.installed_solvers())}")
+    installed = cp.installed_solvers()  # type: ignore[no-untyped-call]
+    if name not in installed:
+        raise UsageError(f"solver is {solver!r}; cvxpy has {', '.join(installed)}")
     h = data.embeddings.detach().cpu().double().numpy()
     pattern = data.pattern.to("cpu")
     contexts, tokens = pattern.contexts.numpy(), pattern.tokens.numpy()
@@ -58,15 +62,15 @@ def solve_reference(data: NTPDataset, *, solver: str | None, tol: float) -> tupl
     w = cp.Variable((data.vocab_size, data.dim))
     logits = w @ h.T
 
-    def differences(j: np.ndarray, v: np.ndarray) -> cp.Expression:  # type: ignore[type-arg]
+    def differences(j: NDArray[np.int64], v: NDArray[np.int64]) -> Any:
         return logits[anchors[j], j] - logits[v, j]
 
     equal = [differences(contexts[others], tokens[others]) == 0] if others.any() else []
     apart = differences(off_contexts, off_tokens) >= 1
-    problem = cp.Problem(cp.Minimize(cp.sum_squares(w) / 2), [*equal, apart])
+    problem = cp.Problem(cp.Minimize(cp.sum_squares(w) / 2), [*equal, apart])  # type: ignore[attr-defined]
     tight = {"tol_gap_rel": tol, "tol_gap_abs": tol, "tol_feas": min(tol, 1e-9)} if name == "CLARABEL" else {}
     try:
-        problem.solve(solver=name, **tight)
+        problem.solve(solver=name, **tight)  # type: ignore[no-untyped-call]
     except cp.SolverError as error:
         raise SolverError(f"{name} failed on the NTP-SVM: {error}", status="solver error") from error
     if w.value is None:

@@ -195,9 +195,7 @@ def _counts(draw: st.DrawFn, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     return counts
 
 
-def _repeat(
-    kind: str, h: NDArray[np.float64], rows: NDArray[Any]
-) -> tuple[NDArray[np.float64], NDArray[Any]]:
+def _repeat(kind: str, h: NDArray[np.float64], rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Make the last context a copy of the first, if the kind asks for it."""
     if kind == "repeated":
         h[-1], rows[-1] = h[0], rows[0]

@@ -14,9 +14,11 @@ FILES = sorted(
     path
     for folder in ("ntp_theory", "tests", "examples", "docs", "proofs_check", ".")
     for path in (ROOT / folder).glob("*" if folder == "." else "**/*")
-    if path.suffix in (".py", ".md") and path.is_file()
+    if path.suffix in (".py", ".md")
+    and path.is_file()
     # built pages repeat the sources; the tests of the registry name labels that must not exist
-    and not {"_build", "_generated"} & set(path.parts) and path.parent != ROOT / "tests" / "claims"
+    and not {"_build", "_generated"} & set(path.parts)
+    and path.parent != ROOT / "tests" / "claims"
 )
 PAPERS = "bias|svm|geometry|attention|capacity|steepest|classical|pitfalls|planning|multitoken|speculative|medusa"
 # not inside a path, which goes on with a slash or a suffix; `bias/sharp-gd-*` names a family

@@ -126,9 +126,7 @@ def test_a2_has_the_recorded_dimension_and_is_compatible():
 
 
 def test_certificates_name_their_entries():
-    data = NTPDataset.from_counts(
-        [[1.0], [2.0]], [[3, 1], [1, 3]], token_names=["a", "b"], context_names=["x", "y"]
-    )
+    data = NTPDataset.from_counts([[1.0], [2.0]], [[3, 1], [1, 3]], token_names=["a", "b"], context_names=["x", "y"])
     certificate = check_compatibility(data).certificate
     assert "'x'" in certificate.describe() and "more" in certificate.describe(limit=1)
     found = {(e["context"], e["token"]) for e in certificate.to_dict()["entries"]}

@@ -204,9 +204,7 @@ def test_contexts_of_very_different_length_are_equally_easy():
 
 
 def test_names_tell_what_is_blocked():
-    data = NTPDataset(
-        [[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]], token_names=["yes", "no"], context_names=["one", "two"]
-    )
+    data = NTPDataset([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]], token_names=["yes", "no"], context_names=["one", "two"])
     certificate = check_separability(data).certificate
     (first, weight), (second, other) = [(pair[:2], pair[2]) for pair in certificate.blocked()]
     assert {first, second} == {("'one'", "'no'"), ("'two'", "'yes'")}

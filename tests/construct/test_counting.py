@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from ntp_theory.construct import count_contexts
 from ntp_theory.errors import DatasetError, UsageError
 
-STREAMS = st.lists(st.sampled_from("abcd"), min_size=5, max_size=40).filter(
-    lambda tokens: len(set(tokens)) > 1
-)
+STREAMS = st.lists(st.sampled_from("abcd"), min_size=5, max_size=40).filter(lambda tokens: len(set(tokens)) > 1)
 
 
 def by_hand(tokens, length, kept):
@@ -26,8 +24,7 @@ def by_hand(tokens, length, kept):
 def as_pairs(counted):
     entries = counted.counts.tocoo()
     return {
-        (counted.contexts[j], counted.tokens[z]): int(n)
-        for j, z, n in zip(*entries.coords, entries.data, strict=True)
+        (counted.contexts[j], counted.tokens[z]): int(n) for j, z, n in zip(*entries.coords, entries.data, strict=True)
     }
 
 

@@ -13,12 +13,7 @@ def extended_support(case):
     """Tokens that the direction keeps level with the top: all of them if nothing diverges."""
     h = case.data.embeddings.numpy()
     logits = (
-        h
-        @ (
-            np.zeros((case.data.vocab_size, case.data.dim))
-            if case.direction is None
-            else case.direction.numpy()
-        ).T
+        h @ (np.zeros((case.data.vocab_size, case.data.dim)) if case.direction is None else case.direction.numpy()).T
     )
     return logits > logits.max(1, keepdims=True) - 0.5
 
@@ -67,9 +62,7 @@ def test_the_direction_is_the_smallest_one(name):
         assert extended.all()
     else:
         smallest = smallest_separator(case.data.embeddings.numpy(), extended)
-        assert np.allclose(
-            case.direction, smallest, rtol=0, atol=1e-12
-        )  # a least-squares problem of size <= 10
+        assert np.allclose(case.direction, smallest, rtol=0, atol=1e-12)  # a least-squares problem of size <= 10
 
 
 def test_every_combination_of_verdicts_occurs():
@@ -79,7 +72,5 @@ def test_every_combination_of_verdicts_occurs():
 
 
 def test_an_unknown_case_is_refused_with_the_list():
-    with pytest.raises(
-        UsageError, match="case is 'both'; it must be one of 'separable-compatible', 'one-hot'"
-    ):
+    with pytest.raises(UsageError, match="case is 'both'; it must be one of 'separable-compatible', 'one-hot'"):
         designed("both")

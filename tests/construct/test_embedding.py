@@ -41,9 +41,7 @@ def test_additive_sums_are_exact(length, seed):
     # changing one position changes the vector by the same amount whatever stands elsewhere
     crossed = embed([("a", "a") + other, ("b", "a") + other, ("a", "b") + same, ("b", "b") + same])
     steps = [[Fraction(x) for x in row] for row in crossed.tolist()]
-    assert [a - b for a, b in zip(*steps[:2], strict=True)] == [
-        a - b for a, b in zip(*steps[2:], strict=True)
-    ]
+    assert [a - b for a, b in zip(*steps[:2], strict=True)] == [a - b for a, b in zip(*steps[2:], strict=True)]
 
 
 def test_additive_embeddings_know_the_order():
@@ -66,9 +64,7 @@ def test_a_callable_sees_tuples_of_tokens(wrap):
 
 
 def test_distinct_contexts_with_the_same_vector_are_named():
-    with pytest.raises(
-        DatasetError, match="contexts 'a b' and 'b a' the same vector; distinct contexts must"
-    ):
+    with pytest.raises(DatasetError, match="contexts 'a b' and 'b a' the same vector; distinct contexts must"):
         embedding_map(lambda contexts: [[-0.0 * ord(a), ord(a) + ord(b)] for a, b in contexts])(
             [("a", "b"), ("b", "a")]
         )

@@ -30,9 +30,7 @@ def test_a_string_a_file_and_chunks_give_the_same_data(tmp_path, tokenizer):
         assert np.array_equal(other.counts, first.counts) and np.array_equal(other.support, first.support)
 
 
-@given(
-    st.text("ab .<0x>é", min_size=4), st.sampled_from(["word", "character", "byte", "bpe"]), st.integers(1, 3)
-)
+@given(st.text("ab .<0x>é", min_size=4), st.sampled_from(["word", "character", "byte", "bpe"]), st.integers(1, 3))
 def test_every_text_gives_a_dataset_with_unique_names_or_one_clear_error(text, tokenizer, length):
     try:
         data = from_text(text, tokenizer=tokenizer, context_length=length, embedding="additive", dim=16)
@@ -87,9 +85,7 @@ def test_files_that_are_no_text_to_learn_from(tmp_path, content, message):
 
 
 def test_missing_files_and_folders(tmp_path):
-    with pytest.raises(
-        DatasetError, match=r"text \(the file .*none.txt\) does not exist; it must be a readable UTF-8"
-    ):
+    with pytest.raises(DatasetError, match=r"text \(the file .*none.txt\) does not exist; it must be a readable UTF-8"):
         from_text(tmp_path / "none.txt")
     with pytest.raises(DatasetError, match=r"text \(the file .*\) cannot be read \(Is a directory\)"):
         from_text(tmp_path)

@@ -98,16 +98,12 @@ def test_byte_pairs_without_their_package_say_what_to_install(monkeypatch):
 
 
 def test_byte_pairs_need_a_text_that_can_be_read_twice():
-    with pytest.raises(
-        UsageError, match=r"text \(a generator\) can be read once only; tokenizer='bpe' needs"
-    ):
+    with pytest.raises(UsageError, match=r"text \(a generator\) can be read once only; tokenizer='bpe' needs"):
         tokenize((c for c in "abc"), "bpe")
 
 
 def test_an_unknown_tokenizer_is_refused_with_the_list():
-    with pytest.raises(
-        UsageError, match="tokenizer is 'words'; it must be one of 'word', 'character', 'byte', 'bpe'"
-    ):
+    with pytest.raises(UsageError, match="tokenizer is 'words'; it must be one of 'word', 'character', 'byte', 'bpe'"):
         tokenize("a b", "words")
 
 

@@ -15,7 +15,7 @@ from ntp_theory.testing import datasets
 
 
 def exact(v, mask, scale=2.0):
-    """Orthogonal embeddings of length ``scale``, where W_mm is a closed form, and that W_mm (`bias/svm-structure` vi)."""
+    """Orthogonal embeddings of length ``scale``, where W_mm is a closed form, and W_mm (`bias/svm-structure` vi)."""
     h = scale * np.eye(len(mask))
     support = np.asarray(mask, dtype=float)
     logits = support - support.sum(1, keepdims=True) / v
@@ -78,9 +78,7 @@ def test_residuals_measure_what_they_say():
     assert half.dual_residual() == pytest.approx(1.0, rel=1e-6)
     shift = torch.zeros(4, 3, dtype=torch.float64)
     shift[0, 0] = 0.01  # raises token 0 after context 0, h = 2 e_0
-    assert replace(solution, direction=solution.direction + shift).primal_residual() == pytest.approx(
-        0.02, abs=1e-9
-    )
+    assert replace(solution, direction=solution.direction + shift).primal_residual() == pytest.approx(0.02, abs=1e-9)
 
 
 def test_no_off_support_token_gives_zero_and_an_infinite_margin():

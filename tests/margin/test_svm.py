@@ -79,7 +79,7 @@ def test_optimality_conditions(instance):
 
 
 def test_a2_has_the_recorded_norm():
-    assert solve_svm(a2()).norm**2 == pytest.approx(9.238, abs=5e-4)  # as many digits as are recorded
+    assert solve_svm(a2()).norm ** 2 == pytest.approx(9.238, abs=5e-4)  # as many digits as are recorded
 
 
 @given(st.data())

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.optimize import linprog
 from torch import Tensor
 
 from ...dataset import NTPDataset
@@ -25,6 +28,7 @@ __all__ = [
     "random_decoders",
     "rounding",
     "smallest_margin",
+    "strict_pairs",
 ]
 
 EPS = torch.finfo(torch.float64).eps
@@ -85,6 +89,36 @@ def smallest_margin(weights: Tensor, data: NTPDataset) -> float:
     logits = data.embeddings @ weights.T
     lowest = logits.masked_fill(~data.support, torch.inf).amin(1)
     return float((lowest - logits.masked_fill(data.support, -torch.inf).amax(1)).min())
+
+
+def strict_pairs(data: NTPDataset) -> Tensor:
+    """The optimal t of `bias/any-data-lp`, from the program as it stands by a general solver; (m, V)."""
+    support, (v, d) = data.support, (data.vocab_size, data.dim)
+    off = (~support).nonzero().tolist()
+    t = torch.zeros(support.shape, dtype=torch.float64)
+    if not off:
+        return t
+    generators, apart = [], np.zeros((len(off), v * d + len(off)))
+
+    def difference(j: int, z: int, other: int) -> NDArray[np.float64]:
+        row = np.zeros((v, d))
+        row[z] += data.embeddings[j].numpy()
+        row[other] -= data.embeddings[j].numpy()
+        return row.ravel()
+
+    for j, tokens in enumerate(support):
+        anchor, *others = tokens.nonzero()[:, 0].tolist()
+        generators += [np.concatenate([difference(j, anchor, z), np.zeros(len(off))]) for z in others]
+    for i, (j, w) in enumerate(off):
+        apart[i, : v * d] = -difference(j, int(support[j].int().argmax()), w)
+        apart[i, v * d + i] = 1.0
+    cost = np.concatenate([np.zeros(v * d), -np.ones(len(off))])
+    level = {"A_eq": np.array(generators), "b_eq": np.zeros(len(generators))} if generators else {}
+    bounds = [(None, None)] * (v * d) + [(0, 1)] * len(off)
+    found = linprog(cost, A_ub=apart, b_ub=np.zeros(len(off)), bounds=bounds, method="highs", **level)
+    for i, (j, w) in enumerate(off):
+        t[j, w] = float(found.x[v * d + i])
+    return t
 
 
 def logit_scale(data: NTPDataset) -> float:

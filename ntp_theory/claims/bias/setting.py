@@ -33,7 +33,9 @@ def training_loss() -> Iterator[Check]:
     library against the plain average and its automatic derivative, to rounding.
     """
     r = np.random.default_rng(0)
-    sample = list(zip(r.integers(0, 6, 300).tolist(), r.integers(0, 5, 300).tolist(), strict=True))
+    contexts = r.integers(0, 6, 300)
+    tokens = (contexts + r.integers(0, 3, 300)) % 5  # three of five tokens after each context
+    sample = list(zip(contexts.tolist(), tokens.tolist(), strict=True))
     counts = np.zeros((6, 5), dtype=np.int64)
     np.add.at(counts, tuple(np.transpose(sample)), 1)
     data = NTPDataset.from_counts(r.standard_normal((6, 4)), counts)
