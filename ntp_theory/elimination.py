@@ -135,7 +135,8 @@ class Elimination:
         own: Tensor = (self.inverse * by_token.double()[tokens]).sum(1)
         unmet = by_context.double() - self._pattern.sum(own)
         levels = (self._stiff @ ((self._stiff.T @ unmet) / self._stiffness))[contexts]
-        return own + levels - self.pairing(self._combine(levels))
+        balanced: Tensor = own + levels - self.pairing(self._combine(levels))
+        return balanced
 
     def _combine(self, values: Tensor) -> Tensor:
         """Token by token least squares without levels: ``w_v = sum_j values_{jv} g_{jv}``; (V, d)."""

@@ -1,4 +1,4 @@
-"""What `analyze` says on 30 contexts of the documentation text, against brute force that shares none of its code."""
+"""What `analyze` says on 30 contexts of the documentation text, held against brute force with no code in common."""
 
 from __future__ import annotations
 

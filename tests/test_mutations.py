@@ -1,4 +1,4 @@
-"""Faults put into the library on purpose: each must make a claim fail, for a check that cannot fail is worth nothing."""
+"""Faults put into the library on purpose: each must make a claim fail; a check that cannot fail is worth nothing."""
 
 from __future__ import annotations
 

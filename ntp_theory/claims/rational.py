@@ -110,7 +110,8 @@ def generators(data: NTPDataset) -> Rows:
 def log_odds_relations(data: NTPDataset) -> list[tuple[list[int], Fraction]]:
     """Integer relations y among the `generators`, each with ``prod (p_z / p_a)^y``, for data made from counts.
 
-    The data is compatible exactly if every product is 1 (`bias/compatibility-exact`).
+    The data is compatible exactly if every product is 1 (`bias/compatibility-exact`). The products are written out, so
+    the embeddings must be such that the relations are small.
     """
     rows = generators(data)
     if not rows:

@@ -34,7 +34,8 @@ def whiten(embeddings: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     lengths = torch.where(norms > 0, norms, 1.0)
     u, s, vt = torch.linalg.svd(embeddings / lengths[:, None], full_matrices=False)
     rank = int((s > s[:1] * max(embeddings.shape) * torch.finfo(s.dtype).eps).sum())
-    return u[:, :rank].contiguous(), vt[:rank] / s[:rank, None], lengths
+    u = torch.where(norms[:, None] > 0, u[:, :rank], 0.0)  # not the rounding that would stand for a zero embedding
+    return u, vt[:rank] / s[:rank, None], lengths
 
 
 def standing_direction(

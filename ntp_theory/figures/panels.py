@@ -179,8 +179,8 @@ def alignment(trajectory: Trajectory, limit: Limit, ax: Axes | None = None) -> A
     --------
     >>> from ntp_theory import construct, descend, predict
     >>> data = construct.tiny()
-    >>> alignment(descend(data, steps=10), predict(data)).get_ylim()[1] > 1
-    True
+    >>> alignment(descend(data, steps=10), predict(data)).get_title(loc="left")
+    'Alignment'
     """
     direction = _direction(limit)
     k, whole = _after_start(trajectory, [_cosine(w, direction) for w in trajectory.weights])

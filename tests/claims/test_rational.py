@@ -70,7 +70,7 @@ def test_wrong_proofs_are_refused():
 
 
 def test_compatibility_is_decided_where_floats_cannot():
-    # log-odds log 2 at h = 1 and log(2 + 2^-40) at h = 1 + 2^-52: floats see the same embedding and the same odds
-    data = NTPDataset.from_counts([[1.0], [1.0 + 2.0**-52]], [[2**40, 2**41], [2**40, 2**41 + 1]])
+    # log-odds log 2 at h = 1 ask for log 4 at h = 2, not for log(4 + 2^-48)
+    data = NTPDataset.from_counts([[1], [2]], [[2**48, 2**49], [2**48, 2**50 + 1]])
     assert not rational.is_compatible(data)
     assert check_compatibility(data).compatible

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntp_theory import NTPDataset, check_separability, solve_svm
@@ -104,6 +104,7 @@ def test_designed_directions(name):
     assert (solution.direction - case.direction).norm() <= min(solution.distance_bound(), 2e-5)
 
 
+@settings(max_examples=12)  # six solutions each
 @given(separable(), SEEDS)
 def test_equivariances(data, seed):
     r = np.random.default_rng(seed)

@@ -1,0 +1,134 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ntp_theory import NTPDataset, compare, descend, predict
+from ntp_theory.construct import designed, random
+from ntp_theory.construct.instances import a2, sep_incompat, tiny
+from ntp_theory.errors import UsageError
+from ntp_theory.subspace import project, project_complement
+
+STEPS, ETA = 10_000, 0.5
+LAWS = {"bias/sharp-gd-loss", "bias/offset", "bias/sharp-gd-norm", "bias/theorem-2", "bias/sharp-gd-finite"}
+
+
+@pytest.fixture(scope="module", params=[a2, sep_incompat, tiny], ids=lambda f: f.__name__)
+def held(request):
+    data = request.param()
+    return descend(data, steps=STEPS, step_size=ETA), predict(data)
+
+
+def labels(comparison, *, holds):
+    return {check.label for check in comparison.checks if check.holds == holds}
+
+
+def test_a_true_prediction_holds(held):
+    comparison = compare(*held)
+    assert comparison.holds and not comparison.note
+    assert labels(comparison, holds=True) >= LAWS | {"bias/definition-3", "bias/entropy-floor"}
+    assert len(comparison.summary().splitlines()) == len(comparison.checks)
+
+
+@pytest.mark.parametrize("size", [0.01, 0.03])
+def test_a_turned_direction_fails(held, size):
+    trajectory, limit = held
+    noise = torch.from_numpy(np.random.default_rng(0).standard_normal(limit.finite.shape))
+    noise = project_complement(noise, limit.reference)
+    noise *= limit.direction.norm() / noise.norm()
+    assert not compare(trajectory, replace(limit, direction=limit.direction + size * noise)).holds
+
+
+@pytest.mark.parametrize("factor", [0.97, 0.99, 1.01, 1.03])
+def test_a_direction_of_wrong_length_fails(held, factor):
+    trajectory, limit = held
+    assert not compare(trajectory, replace(limit, direction=factor * limit.direction)).holds
+
+
+@pytest.mark.parametrize("size", [0.001, 0.01])
+def test_a_wrong_finite_part_fails(held, size):
+    trajectory, limit = held
+    noise = torch.from_numpy(np.random.default_rng(0).standard_normal(limit.finite.shape))
+    noise = project(noise, limit.reference)
+    noise *= limit.finite.norm() / noise.norm()
+    assert not compare(trajectory, replace(limit, finite=limit.finite + size * noise)).holds
+
+
+@pytest.mark.parametrize("factor", [0.97, 1.03])
+def test_wrong_multipliers_fail(held, factor):
+    trajectory, limit = held
+    assert not compare(trajectory, replace(limit, duals=factor * limit.duals)).holds
+    order = limit.duals[limit.duals > 0]
+    duals = limit.duals.clone()
+    duals[limit.duals > 0] = order.flip(0)
+    assert not compare(trajectory, replace(limit, duals=duals)).holds
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_a_wrong_loss_constant_fails(held, factor):
+    trajectory, limit = held
+    assert not compare(trajectory, replace(limit, loss_constant=factor * limit.loss_constant)).holds
+
+
+def test_a_run_with_a_sign_error_fails(held):
+    trajectory, limit = held
+    assert not compare(replace(trajectory, weights=-trajectory.weights), limit).holds
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_separable_data_holds(seed):
+    data = random(5, 8, 6, (1, 4), rng=seed)
+    comparison = compare(descend(data, steps=3000), predict(data))
+    assert comparison.holds, comparison.summary()
+
+
+@pytest.mark.parametrize("name", ["separable-compatible", "one-hot", "separable-incompatible", "partially-separable"])
+def test_designed_data_that_diverges_holds(name):
+    data = designed(name).data
+    comparison = compare(descend(data, steps=3000), predict(data))
+    assert comparison.holds, comparison.summary()
+    assert "bias/sharp-gd-loss" in labels(comparison, holds=True)
+
+
+@pytest.mark.parametrize("name", ["overlap", "neither", "full-support"])
+def test_finite_limits_hold_and_wrong_ones_fail(name):
+    data = designed(name).data
+    run, limit = descend(data, steps=300), predict(data)
+    comparison = compare(run, limit)
+    assert comparison.holds, comparison.summary()
+    assert labels(comparison, holds=True) & LAWS == set()
+    wrong = torch.zeros_like(limit.finite)
+    wrong[0], wrong[1] = 0.01, -0.01
+    assert not compare(run, replace(limit, finite=limit.finite + project(wrong, limit.reference))).holds
+
+
+def test_a_short_run_is_told_how_long_it_must_be():
+    data = a2()
+    comparison = compare(descend(data, steps=20, step_size=ETA), predict(data))
+    assert comparison.holds and labels(comparison, holds=True) & LAWS == set()
+    assert "run at least" in comparison.note and comparison.note in comparison.summary()
+
+
+def test_a_run_without_records_in_its_last_decade_says_so():
+    data = sep_incompat()
+    comparison = compare(descend(data, steps=STEPS, step_size=ETA, record=[0, STEPS]), predict(data))
+    assert "no record near step 1000" in comparison.note
+
+
+def test_too_large_a_step_gets_no_promise_of_descent():
+    data = sep_incompat()
+    comparison = compare(descend(data, steps=10, step_size=50.0), predict(data))
+    assert "bias/lemma-2" not in {check.label for check in comparison.checks}
+
+
+def test_other_data_and_other_methods_are_refused():
+    run, limit = descend(tiny(), steps=10), predict(tiny())
+    assert compare(run, limit).checks  # equal data, another object
+    with pytest.raises(UsageError, match="different data"):
+        compare(run, predict(sep_incompat()))
+    reweighted = NTPDataset(tiny().embeddings, tiny().probabilities.to_dense(), [0.1, 0.1, 0.2, 0.2, 0.2, 0.2])
+    with pytest.raises(UsageError, match="different data"):
+        compare(run, predict(reweighted))
+    with pytest.raises(UsageError, match="adam"):
+        compare(replace(run, method="adam"), limit)
