@@ -39,7 +39,7 @@ def test_value_and_gradient_are_those_of_the_definition(draw):
     loss = InSupportLoss(data)
     # logits carry a relative rounding of some 2^-52, and log-sum-exp passes it on as an absolute error
     eps = 1e-14 * (1 + float((data.embeddings @ weights.detach().T).abs().max()))
-    assert loss.value(weights.detach()) == pytest.approx(float(value), abs=eps)
+    assert loss.value(weights.detach()) == pytest.approx(float(value.detach()), abs=eps)
     gradient = loss.gradient(weights.detach())
     assert (gradient - slope).norm() <= eps * (1 + data.embeddings.norm())
     assert (gradient - project(gradient, data)).norm() <= 1e-12 * (1 + data.embeddings.norm())
@@ -61,12 +61,15 @@ def test_solving_with_the_hessian_inverts_its_product(seed):
     data = moderate(seed)
     r = np.random.default_rng(seed)
     loss = InSupportLoss(data)
-    weights, target = (project(torch.from_numpy(r.standard_normal((data.vocab_size, data.dim))), data) for _ in range(2))
+    weights, target = (
+        project(torch.from_numpy(r.standard_normal((data.vocab_size, data.dim))), data) for _ in range(2)
+    )
     solution = loss.solve_hessian(weights, target)
     image = loss.hessian_product(loss.probabilities(weights), solution)
     # asked for 1e-13 of the residual that conjugate gradients carry along; the true one drifts by eps |H| |x|
     drift = 1e-13 * float(data.embeddings.norm()) ** 2 * float(solution.norm())
-    assert (image - target).norm() <= 1e-12 * target.norm() + drift
+    # where F = {0} the target is rounding of entries of size 1
+    assert (image - target).norm() <= 1e-12 * target.norm() + drift + 1e-14
     assert (solution - project(solution, data)).norm() <= 1e-9 * (1 + solution.norm())
 
 

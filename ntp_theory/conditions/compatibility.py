@@ -102,9 +102,8 @@ def _contradiction(
     """The misfit as a certificate on all contexts; entries at rounding level are left out."""
     squares = data.embeddings[chosen].square().sum(1)[pattern.contexts]
     c = torch.where(squares > 0, misfit / squares, misfit)
-    c = c / c.abs().sum()
     used = (c.abs() > SIGNIFICANT * c.abs().max()).nonzero()[:, 0]
-    j, z, c = chosen[pattern.contexts[used]], pattern.tokens[used], c[used]
+    j, z, c = chosen[pattern.contexts[used]], pattern.tokens[used], c[used] / c[used].abs().sum()
     combined = c.new_zeros(data.vocab_size, data.dim)
     combined.index_add_(0, z, c[:, None] * data.embeddings[j])
     return Contradiction(j, z, c, float((c * logs[used]).sum()), float(combined.norm()), data)
