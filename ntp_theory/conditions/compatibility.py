@@ -22,7 +22,7 @@ TOLERANCE = 1e-9
 SIGNIFICANT = 1e-12
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Compatibility:
     """Answer of `check_compatibility`.
 
@@ -42,6 +42,9 @@ class Compatibility:
     solution: Tensor | None
     residual: float
     certificate: Contradiction | None
+
+    def __repr__(self) -> str:
+        return f"<Compatibility: {self.summary().splitlines()[0]}>"
 
     def summary(self) -> str:
         """The answer in words."""

@@ -19,7 +19,7 @@ from .standing import standing_certificate, standing_direction, whiten
 __all__ = ["ExtendedSupport", "extended_support"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExtendedSupport:
     """Answer of `extended_support`.
 
@@ -38,6 +38,17 @@ class ExtendedSupport:
     pattern: SupportPattern
     direction: Tensor | None
     certificate: FarkasCertificate | None
+
+    def summary(self) -> str:
+        """The answer in words."""
+        left = self.pattern.num_off_support
+        if self.certificate is None:
+            return f"NTP-separable: all {left} off-support pairs can be driven to zero probability"
+        blocked = int(self.certificate.off_support.sum())
+        return f"{blocked} off-support pairs are blocked, {left} can be driven to zero probability"
+
+    def __repr__(self) -> str:
+        return f"<ExtendedSupport: {self.summary().splitlines()[0]}>"
 
     @property
     def support(self) -> Tensor:

@@ -33,7 +33,7 @@ PARTIAL_ITERATIONS = 300
 SIGNIFICANT = 1e-12
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Separability:
     """Answer of `check_separability`.
 
@@ -53,6 +53,9 @@ class Separability:
     direction: Tensor | None
     margin: float
     certificate: FarkasCertificate | None
+
+    def __repr__(self) -> str:
+        return f"<Separability: {self.summary().splitlines()[0]}>"
 
     def summary(self) -> str:
         """The answer in words."""

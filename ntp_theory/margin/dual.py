@@ -46,6 +46,8 @@ class DualIterate:
 # The method sees a feasible direction within some ten steps on well-separated data; after this many without
 # one, the question whether there is any is worth settling first.
 PATIENCE = 200
+# A gap that has not shrunk by a tenth in this many steps has met rounding.
+STALL = 5000
 
 
 def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, when_stuck: Callable[[], None]) -> DualIterate:
@@ -73,7 +75,7 @@ def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, when_stuck:
     lipschitz = float(torch.linalg.matrix_norm(h, 2)) ** 2
     c = torch.zeros_like(target)
     ahead, momentum, thresholds = c, 1.0, None
-    best = DualIterate(None, c, torch.inf, 0)
+    best, marked, improved = DualIterate(None, c, torch.inf, 0), torch.inf, 0
     if not 0.0 < lipschitz < torch.inf:  # zero embeddings, or squares beyond the range of numbers
         when_stuck()
         return best
@@ -88,7 +90,9 @@ def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, when_stuck:
         c, momentum = after, following
         if k % 25 == 0 or k == max_iterations:
             best = _better(best, _judge(c, data, k))
-            if best.gap <= tol:
+            if best.gap < 0.9 * marked:
+                marked, improved = best.gap, k
+            if best.gap <= tol or k - improved > STALL:
                 break
             if k == PATIENCE and best.direction is None:
                 when_stuck()

@@ -18,7 +18,7 @@ from ..subspace import data_subspace
 __all__ = ["SVMSolution"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SVMSolution:
     """The max-margin direction ``W_mm`` with its multipliers, and everything needed to check it.
 
@@ -123,6 +123,9 @@ class SVMSolution:
                 contexts[order].tolist(), tokens[order].tolist(), values[order].tolist(), strict=True
             )
         ]
+
+    def __repr__(self) -> str:
+        return f"<SVMSolution: {self.summary().splitlines()[0]}>"
 
     def summary(self, limit: int = 8) -> str:
         """The answer in words: norm, margin, certificate, the heaviest support vectors by name."""
