@@ -16,6 +16,10 @@ from .support import SupportPattern
 
 __all__ = ["InSupportLoss"]
 
+# Curvature below this multiple of its bound counts as none: the square of the distance at which constraints count as
+# dependent.
+FLAT = 1e-12
+
 
 class InSupportLoss:
     """``CE_F`` of a dataset, or the same with extended supports.
@@ -75,12 +79,14 @@ class InSupportLoss:
         solution = torch.zeros_like(target)
         residual, search = target.clone(), target.clone()
         size = start = float((residual * residual).sum())
+        # the Hessian is at most sum_j pi_j ||h_j||^2; what is this flat is rounding outside F
+        flat = FLAT * float((self._data.weights * self._data.embeddings.square().sum(1)).sum())
         for _ in range(10 * target.numel()):
             if size <= tol**2 * start:
                 break
             image = self.hessian_product(probabilities, search)
             curvature = float((search * image).sum())
-            if curvature <= 0.0:  # rounding: the remaining residual lies outside F
+            if curvature <= flat * float((search * search).sum()):
                 break
             solution += size / curvature * search
             residual -= size / curvature * image

@@ -112,7 +112,7 @@ def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, NDAr
         header = json.loads(arrays.pop(_HEADER).tobytes().decode("utf-8"))
         found, version, meta = header["kind"], int(header["format"]), dict(header["meta"])
     except Exception as error:  # damaged bytes: whatever the zip, deflate, array or JSON reader runs into
-        raise CheckpointError(f"{path}: not a file of this library, or damaged ({error})") from error
+        raise CheckpointError(f"{path}: not a file of this library, or damaged") from error
     if version > FORMAT_VERSION:
         raise CheckpointError(f"{path}: format {version} is newer than {FORMAT_VERSION}; update ntp_theory")
     if found != kind:
