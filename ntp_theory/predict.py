@@ -162,7 +162,8 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
     -----
     Source: 2402.18551 Theorem 2 (`bias/theorem-2`); data that is not compatible and separable, and all constants, are
     ours (`bias/any-data`, `bias/sharp-gd-loss`, `bias/sharp-gd-finite`). The constants assume that every active
-    constraint of the NTP-SVM has a positive multiplier (`bias/sharp-gd-expansion`).
+    constraint of the NTP-SVM has a positive multiplier (`bias/sharp-gd-expansion`); ``offset``, ``mean_offset`` and
+    ``burn_in`` also that the multipliers are unique, which repeated contexts break.
 
     Examples
     --------
