@@ -212,7 +212,7 @@ figure { margin: 0; } img { max-width: 100%; height: auto; } figcaption { font-s
 .good { color: #00664b; } .bad { color: #b34700; } .source { color: #666; font-weight: 400; font-size: .85em; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-bottom: 1px solid #e4e4e4;
-  overflow-wrap: anywhere; }
+  overflow-wrap: break-word; }
 .claim th { background: #f6f6f6; font-weight: 400; padding-top: .5rem; } code { font-weight: 600; }
 td:nth-child(n+3) { font-variant-numeric: tabular-nums; }
 @media (max-width: 44rem) {
