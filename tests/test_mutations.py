@@ -149,7 +149,7 @@ def nearly_everything_counts_as_dependent(to):
 def separability_is_the_other_way_round(to):
     def flipped(f, data, **options):
         answer = f(data, **options)
-        return Separability(not answer.separable, answer.direction, answer.margin, answer.certificate)
+        return Separability(not answer.separable, answer.direction, answer.margin, answer.certificate, answer.data)
 
     to.function(check_separability, flipped)
 

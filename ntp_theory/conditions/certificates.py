@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
+from ..exact import Proof, prove_not_compatible, prove_not_separable
 
 __all__ = ["Contradiction", "FarkasCertificate"]
 
@@ -83,6 +84,43 @@ class FarkasCertificate:
             "signs": float(off.clamp(min=0.0).max()),
             "normalisation": abs(float(off.sum()) + 1.0),
         }
+
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[False] = ...) -> bool: ...
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[True]) -> Proof: ...
+    def verify(self, tol: float = 1e-12, *, exact: bool = False) -> bool | Proof:
+        """Whether all rules hold: in double precision to ``tol``, or exactly, which is then a `Proof`.
+
+        The exact rules are met by rationals next to the coefficients, with zeros where they have them; "refuted" means
+        that there are none, not that the data is separable.
+
+        Parameters
+        ----------
+        tol : float
+            For the float answer: largest violation, relative to the embeddings.
+        exact : bool
+
+        Raises
+        ------
+        SolverError
+            If there are too many entries for an exact solve (some 1500; sparse certificates have far fewer).
+        UsageError
+            If ``exact`` and python-flint is not installed.
+
+        Examples
+        --------
+        >>> data = NTPDataset([[0.1], [0.3]], [[1.0, 0.0], [0.0, 1.0]])
+        >>> multipliers = torch.tensor([[0.75, -0.75], [-0.25, 0.25]], dtype=torch.float64)
+        >>> certificate = FarkasCertificate.from_matrix(multipliers, data)
+        >>> certificate.verify(), certificate.verify(exact=True).status
+        (True, 'proved')
+        """
+        if exact:
+            return prove_not_separable(self.data, self.contexts, self.tokens, self.coefficients)
+        broken = self.violations()
+        largest = max(1.0, float(self.data.embeddings.norm(dim=1).max()))
+        return broken.pop("stationarity") <= tol * largest and max(broken.values()) <= tol
 
     def blocked(self, limit: int | None = None) -> list[tuple[str, str, float]]:
         """Blocked pairs as (context name, token name, weight), heaviest first."""
@@ -162,6 +200,47 @@ class Contradiction:
     def norm_bound(self) -> float:
         """Certified bound: a W that satisfies (4) would have at least this norm (infinite without rounding)."""
         return self.value / self.residual if self.residual else float("inf")
+
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[False] = ...) -> bool: ...
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[True]) -> Proof: ...
+    def verify(self, tol: float = 1e-12, *, exact: bool = False) -> bool | Proof:
+        """Whether the relation stands and the data breaks it: in double precision, or exactly, which is then a `Proof`.
+
+        Parameters
+        ----------
+        tol : float
+            For the float answer: largest residual and row sum, relative to the embeddings.
+        exact : bool
+
+        Raises
+        ------
+        SolverError
+            If there are too many entries for an exact solve.
+        UsageError
+            If ``exact`` and python-flint is not installed.
+
+        Examples
+        --------
+        >>> from ntp_theory import check_compatibility
+        >>> answer = check_compatibility(NTPDataset.from_counts([[1.0], [2.0]], [[2, 1], [3, 1]]))
+        >>> answer.certificate.verify(), answer.certificate.verify(exact=True).status
+        (True, 'proved')
+        """
+        entries = zip(self.contexts.tolist(), self.tokens.tolist(), self.coefficients.tolist(), strict=True)
+        if exact:
+            return prove_not_compatible(self.data, list(entries))
+        dense = self.coefficients.new_zeros(self.data.num_contexts, self.data.vocab_size)
+        dense[self.contexts, self.tokens] = self.coefficients
+        largest = max(1.0, float(self.data.embeddings.norm(dim=1).max()))
+        off = dense.masked_fill(self.data.support, 0.0)
+        return (
+            float((dense.T @ self.data.embeddings).norm()) <= tol * largest
+            and float(dense.sum(1).abs().max()) <= tol
+            and not bool(off.any())
+            and self.value > tol
+        )
 
     def describe(self, limit: int = 8) -> str:
         """The contradiction in words: which conditionals are tied together, and by how much they miss."""

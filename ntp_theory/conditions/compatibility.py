@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
+from ..errors import SolverError
+from ..exact import Proof, decide_compatibility, relation_value
 from ..subspace import DataSubspace, data_subspace
 from ..support import SupportPattern
 from .certificates import Contradiction
@@ -36,40 +39,99 @@ class Compatibility:
         ``certificate.value``: no decoder does better than that in every entry.
     certificate : Contradiction or None
         Why not, if not.
+    data : NTPDataset
+    proof : Proof or None
+        The exact decision, if it was asked for.
     """
 
     compatible: bool
     solution: Tensor | None
     residual: float
     certificate: Contradiction | None
+    data: NTPDataset
+    proof: Proof | None = None
 
     def __repr__(self) -> str:
         return f"<Compatibility: {self.summary().splitlines()[0]}>"
 
     def summary(self) -> str:
         """The answer in words."""
+        exactly = f"\n{self.proof.summary()}" if self.proof is not None else ""
         if self.certificate is not None:
-            return self.certificate.describe()
+            return self.certificate.describe() + exactly
         assert self.solution is not None
-        return f"NTP-compatible: ||W*|| = {float(self.solution.norm()):.6g}, log-odds met to {self.residual:.1e} nats"
+        norm = float(self.solution.norm())
+        return f"NTP-compatible: ||W*|| = {norm:.6g}, log-odds met to {self.residual:.1e} nats" + exactly
+
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[False] = ...) -> bool: ...
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[True]) -> Proof: ...
+    def verify(self, tol: float = TOLERANCE, *, exact: bool = False) -> bool | Proof:
+        """Whether the answer stands: recomputed in double precision, or decided exactly, which is then a `Proof`.
+
+        Parameters
+        ----------
+        tol : float
+            For the float answer: largest error of the log-odds, relative to the largest logarithm (at least 1).
+        exact : bool
+            Decide in integers, for counts or for floats as the dyadic rationals that they are: log-odds that agree
+            only up to rounding do not agree.
+
+        Raises
+        ------
+        SolverError
+            If too many constraints are tied together for an exact decision (some 1500).
+        UsageError
+            If ``exact`` and python-flint is not installed.
+
+        Examples
+        --------
+        >>> answer = check_compatibility(NTPDataset.from_counts([[1.0], [2.0]], [[2, 1], [4, 1]]))
+        >>> answer.verify(), answer.verify(exact=True).status
+        (True, 'proved')
+        """
+        if exact:
+            decided = decide_compatibility(self.data)
+            agrees = self.compatible == bool(decided)
+            statement = "compatible" if self.compatible else "not compatible"
+            return replace(decided, statement=statement, status="proved" if agrees else "refuted")
+        if self.certificate is not None:
+            return self.certificate.verify()
+        assert self.solution is not None
+        pattern = self.data.pattern
+        logs = _log_conditionals(self.data, pattern.contexts, pattern.tokens)
+        off = pattern.inside(self.data.embeddings @ self.solution.T) - logs
+        spread = float((pattern.max(off) - pattern.min(off)).max())
+        return spread <= 2 * tol * max(1.0, float(logs.abs().max()))
 
 
-def check_compatibility(data: NTPDataset) -> Compatibility:
+def check_compatibility(data: NTPDataset, *, exact: bool = False) -> Compatibility:
     """Whether some W has ``(e_z - e_z')^T W h_j = log(p_{j,z} / p_{j,z'})`` for all in-support pairs, Eq. (4).
 
     Parameters
     ----------
     data : NTPDataset
+    exact : bool
+        Decide in rational arithmetic (extra ``exact``); the answer then carries the `Proof`. Conditionals are taken as
+        they are: float ones that are compatible only up to rounding are not compatible.
 
     Returns
     -------
     Compatibility
         With W*, the unique solution in F, or with a contradiction.
 
+    Raises
+    ------
+    SolverError
+        If an exact decision is too large, or W* cannot be had in double precision.
+    UsageError
+        If ``exact`` and python-flint is not installed.
+
     Notes
     -----
-    Source: 2402.18551 Definition 1 (`bias/definition-1`, `bias/data-subspace`). Decided in floating point: relations
-    between constraints that hold to 1e-6, relative, count as exact.
+    Source: 2402.18551 Definition 1 (`bias/definition-1`, `bias/data-subspace`). Unless ``exact``, relations
+    between constraints that hold to 1e-6, relative, count as exact, and so do log-odds that are met to 1e-9.
 
     Examples
     --------
@@ -78,6 +140,8 @@ def check_compatibility(data: NTPDataset) -> Compatibility:
     >>> check_compatibility(NTPDataset([[1.0], [2.0]], [[0.2, 0.8], [0.5, 0.5]])).compatible
     False
     """
+    if exact:
+        return _exactly(data, decide_compatibility(data))
     for chosen in nested_contexts(data):
         whole = len(chosen) == data.num_contexts
         pattern = data.pattern if whole else data.pattern.select(chosen)
@@ -87,8 +151,31 @@ def check_compatibility(data: NTPDataset) -> Compatibility:
         residual = float(misfit.abs().max())
         if residual > TOLERANCE * max(1.0, float(logs.abs().max())):
             certificate = _contradiction(data, chosen, pattern, misfit, logs)
-            return Compatibility(False, None, certificate.value, certificate)
-    return Compatibility(True, solution, residual, None)
+            return Compatibility(False, None, certificate.value, certificate, data)
+    return Compatibility(True, solution, residual, None, data)
+
+
+def _exactly(data: NTPDataset, proof: Proof) -> Compatibility:
+    """The answer of an exact decision: W* to rounding, or the contradiction that was found."""
+    if proof:
+        answer = check_compatibility(data)
+        if not answer.compatible:
+            raise SolverError(
+                "the data is compatible, but its constraints are too nearly dependent for W* in double precision",
+                status="ill-conditioned",
+                best=proof,
+            )
+        return replace(answer, proof=proof)
+    assert proof.document is not None
+    relation = proof.document["proof"]["coefficients"]
+    size = sum(abs(int(y)) for _, _, y in relation)
+    j, z = (torch.tensor([entry[k] for entry in relation], device=data.embeddings.device) for k in (0, 1))
+    c = data.embeddings.new_tensor([int(y) / size for _, _, y in relation])
+    value = relation_value(proof.document)
+    c, value = (c, value) if value > 0 else (-c, -value)
+    combined = c.new_zeros(data.vocab_size, data.dim).index_add_(0, z, c[:, None] * data.embeddings[j])
+    certificate = Contradiction(j, z, c, value, float(combined.norm()), data)
+    return Compatibility(False, None, value, certificate, data, proof)
 
 
 def _log_conditionals(data: NTPDataset, contexts: Tensor, tokens: Tensor) -> Tensor:

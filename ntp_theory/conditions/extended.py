@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from ..dataset import NTPDataset
 from ..elimination import Elimination
 from ..errors import SolverError
+from ..exact import Proof, prove_extended_support
 from ..subspace import DataSubspace
 from ..support import SupportPattern
 from .certificates import FarkasCertificate
@@ -33,19 +35,66 @@ class ExtendedSupport:
     certificate : FarkasCertificate or None
         Strictly negative on every off-support pair in the extended supports: it proves that none of them can. None if
         the supports need no extension (the data is NTP-separable).
+    data : NTPDataset
+    proof : Proof or None
+        The exact proof, if it was asked for.
     """
 
     pattern: SupportPattern
     direction: Tensor | None
     certificate: FarkasCertificate | None
+    data: NTPDataset
+    proof: Proof | None = None
 
     def summary(self) -> str:
         """The answer in words."""
         left = self.pattern.num_off_support
+        exactly = f"\n{self.proof.summary()}" if self.proof is not None else ""
         if self.certificate is None:
-            return f"NTP-separable: all {left} off-support pairs can be driven to zero probability"
+            return f"NTP-separable: all {left} off-support pairs can be driven to zero probability" + exactly
         blocked = int(self.certificate.off_support.sum())
-        return f"{blocked} off-support pairs are blocked, {left} can be driven to zero probability"
+        return f"{blocked} off-support pairs are blocked, {left} can be driven to zero probability" + exactly
+
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[False] = ...) -> bool: ...
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[True]) -> Proof: ...
+    def verify(self, tol: float = 1e-9, *, exact: bool = False) -> bool | Proof:
+        """Whether both certificates stand and fit the supports: in double precision, or exactly, as a `Proof`.
+
+        Parameters
+        ----------
+        tol : float
+            For the float answer: largest violation of a rule, where the smallest margin is 1.
+        exact : bool
+
+        Raises
+        ------
+        SolverError
+            If an exact solve is too large.
+        UsageError
+            If ``exact`` and python-flint is not installed.
+
+        Examples
+        --------
+        >>> answer = extended_support(NTPDataset([[1.0], [2.0], [-1.0]], [[0.5, 0.5], [1.0, 0.0], [0.5, 0.5]]))
+        >>> answer.verify(), answer.verify(exact=True).status
+        (True, 'proved')
+        """
+        if exact:
+            multipliers = None if self.certificate is None else self.certificate.dense()
+            return prove_extended_support(self.data, self.pattern, self.direction, multipliers)
+        added = self.support & ~self.data.support
+        stands = True
+        if self.certificate is not None:
+            blocked = (self.certificate.dense() < 0) & ~self.data.support
+            stands = self.certificate.verify(tol) and torch.equal(blocked, added)
+        if self.direction is not None:
+            logits = self.data.embeddings @ self.direction.T
+            stands &= float(self.pattern.spread(logits).max()) <= tol
+            stands &= float(self.pattern.margins(logits).min()) >= 1 - tol
+        both = (self.certificate is not None) == bool(added.any())
+        return stands and both and (self.direction is not None) == (self.pattern.num_off_support > 0)
 
     def __repr__(self) -> str:
         return f"<ExtendedSupport: {self.summary().splitlines()[0]}>"
@@ -56,12 +105,14 @@ class ExtendedSupport:
         return self.pattern.mask()
 
 
-def extended_support(data: NTPDataset) -> ExtendedSupport:
+def extended_support(data: NTPDataset, *, exact: bool = False) -> ExtendedSupport:
     """The tokens whose probability gradient descent cannot drive to zero, by context, with both proofs.
 
     Parameters
     ----------
     data : NTPDataset
+    exact : bool
+        Prove the answer in rational arithmetic (extra ``exact``); it then carries the `Proof`.
 
     Returns
     -------
@@ -70,7 +121,9 @@ def extended_support(data: NTPDataset) -> ExtendedSupport:
     Raises
     ------
     SolverError
-        If the linear program did not give a partition that both proofs confirm.
+        If the linear program did not give a partition that both certificates confirm, exactly if so asked.
+    UsageError
+        If ``exact`` and python-flint is not installed.
 
     Notes
     -----
@@ -82,8 +135,13 @@ def extended_support(data: NTPDataset) -> ExtendedSupport:
     >>> extended_support(data).support.tolist()
     [[True, True, True], [True, True, True], [True, True, True]]
     """
+    if exact:
+        answer = extended_support(data)
+        if not (proof := answer.verify(exact=True)):
+            raise SolverError(f"no exact answer: {proof.summary()}", status="not certified", best=answer)
+        return replace(answer, proof=proof)
     if data.pattern.num_off_support == 0:
-        return ExtendedSupport(data.pattern, None, None)
+        return ExtendedSupport(data.pattern, None, None, data)
     whitened, back, lengths = whiten(data.embeddings)
     found = partition(whitened, data.pattern)
     blocked = torch.zeros_like(data.support)
@@ -100,7 +158,7 @@ def extended_support(data: NTPDataset) -> ExtendedSupport:
         direction = standing_direction(found.weights @ back, data.embeddings, pattern, subspace)
         if direction is None:
             raise SolverError("the decoder of the strict pairs does not separate them", "unverified", found)
-    return ExtendedSupport(pattern, direction, certificate)
+    return ExtendedSupport(pattern, direction, certificate, data)
 
 
 def _multipliers(found: Partition, h: Tensor, supports: SupportPattern, extended: SupportPattern) -> Tensor:

@@ -10,7 +10,8 @@ invertible matrix, so they are made unit vectors and then whitened: the problem 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
@@ -18,15 +19,20 @@ from torch import Tensor
 from ..cone import project_cone
 from ..dataset import NTPDataset
 from ..elimination import Elimination
+from ..errors import SolverError
+from ..exact import Proof, prove_separable
 from ..subspace import data_subspace
 from ..support import SupportPattern
 from .certificates import FarkasCertificate
+from .explanation import explain
 from .extended import extended_support
 from .nested import nested_contexts
 from .standing import standing_certificate, standing_direction, whiten
 
 __all__ = ["Separability", "check_separability"]
 
+# Entries of a certificate; larger ones are made sparse before they are made exact.
+SMALL = 600
 # Steps spent on a part of the contexts, where only a certificate would be final, before taking more of them.
 PARTIAL_ITERATIONS = 300
 # Off-support entries of a certificate smaller than this, relative to the largest entry, are taken for zero.
@@ -47,29 +53,76 @@ class Separability:
         token at all, and 0 if not separable.
     certificate : FarkasCertificate or None
         Why not, if not.
+    data : NTPDataset
+    proof : Proof or None
+        The exact decision, if it was asked for.
     """
 
     separable: bool
     direction: Tensor | None
     margin: float
     certificate: FarkasCertificate | None
+    data: NTPDataset
+    proof: Proof | None = None
 
     def __repr__(self) -> str:
         return f"<Separability: {self.summary().splitlines()[0]}>"
 
     def summary(self) -> str:
         """The answer in words."""
+        exactly = f"\n{self.proof.summary()}" if self.proof is not None else ""
         if self.certificate is not None:
-            return self.certificate.describe()
-        return f"NTP-separable: a direction of margin {self.margin:.6g} per unit norm was found"
+            return self.certificate.describe() + exactly
+        return f"NTP-separable: a direction of margin {self.margin:.6g} per unit norm was found" + exactly
+
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[False] = ...) -> bool: ...
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[True]) -> Proof: ...
+    def verify(self, tol: float = 1e-9, *, exact: bool = False) -> bool | Proof:
+        """Whether the direction or the certificate stands: in double precision, or exactly, which is then a `Proof`.
+
+        Parameters
+        ----------
+        tol : float
+            For the float answer: largest violation of a rule, where the smallest margin is 1.
+        exact : bool
+            Make the direction, or a sparse form of the certificate, rational.
+
+        Raises
+        ------
+        SolverError
+            If an exact solve is too large.
+        UsageError
+            If ``exact`` and python-flint is not installed.
+
+        Examples
+        --------
+        >>> answer = check_separability(NTPDataset([[3.0], [-1.0]], [[1.0, 0.0], [0.0, 1.0]]))
+        >>> answer.verify(), answer.verify(exact=True).status
+        (True, 'proved')
+        """
+        if self.certificate is not None:
+            if not exact:
+                return self.certificate.verify(tol)
+            small = len(self.certificate.coefficients) <= SMALL
+            return ((not small and explain(self.certificate)) or self.certificate).verify(exact=True)
+        assert self.direction is not None
+        if exact:
+            return prove_separable(self.data, self.direction)
+        pattern, logits = self.data.pattern, self.data.embeddings @ self.direction.T
+        uneven = float(pattern.spread(logits).max())
+        return uneven <= tol and float(pattern.margins(logits).min()) >= 1 - tol
 
 
-def check_separability(data: NTPDataset, *, max_iterations: int = 2_000) -> Separability:
+def check_separability(data: NTPDataset, *, exact: bool = False, max_iterations: int = 2_000) -> Separability:
     """Whether some W^d has equal in-support logits and pushes every off-support token at least 1 below, Eq. (6).
 
     Parameters
     ----------
     data : NTPDataset
+    exact : bool
+        Prove the answer in rational arithmetic (extra ``exact``); it then carries the `Proof`.
     max_iterations : int
         Steps of the accelerated gradient method, two products with the embeddings each, before the linear program of
         `extended_support` is asked.
@@ -82,7 +135,9 @@ def check_separability(data: NTPDataset, *, max_iterations: int = 2_000) -> Sepa
     Raises
     ------
     SolverError
-        If neither was found: the data is within rounding of the boundary.
+        If neither was found, or not proved: the data is within rounding of the boundary.
+    UsageError
+        If ``exact`` and python-flint is not installed.
 
     Notes
     -----
@@ -98,18 +153,35 @@ def check_separability(data: NTPDataset, *, max_iterations: int = 2_000) -> Sepa
       after #0: #1 cannot be pushed below the tokens that follow (weight 0.667)
       after #1: #0 cannot be pushed below the tokens that follow (weight 0.333)
     """  # noqa: E501
+    if exact:
+        return _exactly(check_separability(data, max_iterations=max_iterations))
     if data.pattern.num_off_support == 0:
         zero = data.embeddings.new_zeros(data.vocab_size, data.dim)
-        return Separability(True, zero, torch.inf, None)
+        return Separability(True, zero, torch.inf, None, data)
     for chosen in nested_contexts(data):
         answer = _decide(data, chosen, max_iterations)
         if answer is not None:
             return answer
-    extended = extended_support(data)  # slower, but it decides what is close to the boundary
+    return _by_program(data)  # slower, but it decides what is close to the boundary
+
+
+def _by_program(data: NTPDataset) -> Separability:
+    extended = extended_support(data)
     if extended.certificate is not None:
-        return Separability(False, None, 0.0, extended.certificate)
+        return Separability(False, None, 0.0, extended.certificate, data)
     assert extended.direction is not None
-    return Separability(True, extended.direction, 1.0 / float(extended.direction.norm()), None)
+    return Separability(True, extended.direction, 1.0 / float(extended.direction.norm()), None, data)
+
+
+def _exactly(answer: Separability) -> Separability:
+    """The answer with its proof; what one method found may fail where that of the other stands."""
+    proof = answer.verify(exact=True)
+    if not proof:
+        answer = _by_program(answer.data)
+        proof = answer.verify(exact=True)
+    if not proof:
+        raise SolverError(f"no exact answer: {proof.summary()}", status="not certified", best=answer)
+    return replace(answer, proof=proof)
 
 
 def _decide(data: NTPDataset, chosen: Tensor, max_iterations: int) -> Separability | None:
@@ -125,11 +197,11 @@ def _decide(data: NTPDataset, chosen: Tensor, max_iterations: int) -> Separabili
             subspace = data_subspace(data)
             direction = standing_direction(fit.weights @ back, data.embeddings, data.pattern, subspace)
             if direction is not None:
-                return Separability(True, direction, 1.0 / float(direction.norm()), None)
+                return Separability(True, direction, 1.0 / float(direction.norm()), None, data)
         if fit.stationary():
             certificate = standing_certificate(fit.certificate() / lengths[:, None], chosen, data)
             if certificate is not None:
-                return Separability(False, None, 0.0, certificate)
+                return Separability(False, None, 0.0, certificate, data)
     return None
 
 

@@ -6,6 +6,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
@@ -13,9 +14,13 @@ from torch import Tensor
 from .. import runs
 from ..dataset import NTPDataset
 from ..errors import CheckpointError
+from ..exact import Proof, prove_max_margin
 from ..subspace import data_subspace
 
 __all__ = ["SVMSolution"]
+
+# What is within this of the rules, relative, is taken for a rounding of the exact solution.
+NEAR = 1e-4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -107,8 +112,32 @@ class SVMSolution:
         gap = max(0.5 * square - self.dual_value(), 0.0) + (square + float(self.duals.sum())) * lost
         return float((self.direction - feasible).norm()) + math.sqrt(2.0 * gap)
 
-    def verify(self, tol: float = 1e-6) -> bool:
-        """Whether constraints, stationarity and the distance bound (relative) all hold to ``tol``."""
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[False] = ...) -> bool: ...
+    @overload
+    def verify(self, tol: float = ..., *, exact: Literal[True]) -> Proof: ...
+    def verify(self, tol: float = 1e-6, *, exact: bool = False) -> bool | Proof:
+        """Whether constraints, stationarity and the distance bound (relative) all hold to ``tol``, or exactly.
+
+        Parameters
+        ----------
+        tol : float
+        exact : bool
+            Solve the NTP-SVM in rationals on its active constraints, and check all conditions of optimality. The
+            answer is then a `Proof`, whose document holds W_mm, its multipliers and ``||W_mm||^2`` as rationals.
+
+        Raises
+        ------
+        SolverError
+            If there are too many active constraints for an exact solve (some 1500 with the supports).
+        UsageError
+            If ``exact`` and python-flint is not installed.
+        """
+        if exact:
+            if not self.verify(tol=NEAR):
+                words = f"the direction or the multipliers break a rule by more than {NEAR:g}"
+                return Proof("max margin", "refuted", words, None)
+            return prove_max_margin(self.data, self.direction, self.duals)
         near = self.distance_bound() <= tol * self.norm if self.norm else True
         return self.primal_residual() <= tol and self.dual_residual() <= tol and near
 
