@@ -190,6 +190,14 @@ class NTPDataset:
         dtype = self.embeddings.dtype
         if not bool(torch.isfinite(self.embeddings).all()):
             raise DatasetError(f"embeddings has entries too large for {dtype}; every entry must be finite")
+        # products of four such numbers exist, which is more than any answer needs
+        low, high = torch.finfo(dtype).tiny ** 0.25, torch.finfo(dtype).max ** 0.25
+        largest = torch.linalg.vector_norm(self.embeddings, torch.inf, dim=1).tolist()
+        if wrong := [j for j, x in enumerate(largest) if x and not low <= x <= high]:
+            raise DatasetError(
+                f"embeddings row {wrong[0]} has {largest[wrong[0]]:.3g} as its largest entry; in {dtype} that must be "
+                f"0 or from {low:.1g} to {high:.1g} (scale the embeddings)"
+            )
         for name, masses in (("weights", self.weights), ("probabilities", self.conditionals)):
             if bool((masses == 0).any()):
                 raise DatasetError(f"{name} has entries too small for {dtype}; none may become 0")

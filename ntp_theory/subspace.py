@@ -49,12 +49,9 @@ class DataSubspace:
 
     def __init__(self, embeddings: Tensor, pattern: SupportPattern) -> None:
         self._shape = (pattern.vocab_size, embeddings.shape[1])
-        largest = embeddings.abs().amax(1, keepdim=True)
-        # squares must neither overflow nor vanish
-        scaled = embeddings / torch.where(largest > 0, largest, 1.0)
-        self._unit: Tensor = scaled / scaled.norm(dim=1, keepdim=True).clamp(min=1.0)
-        norms = (embeddings * self._unit).sum(1)
+        norms = embeddings.norm(dim=1)
         self._norms = torch.where(norms > 0, norms, 1.0)
+        self._unit: Tensor = embeddings / self._norms[:, None]
         self._contexts = pattern.contexts
         self._elimination = Elimination(self._unit, pattern)
         self.dim = self._elimination.rank

@@ -196,7 +196,13 @@ def test_only_two_floating_types_are_kept(dtype):
 @pytest.mark.parametrize(
     ("rule", "h", "rows", "weights"),
     [
-        ("embeddings has entries too large for torch.float32", H * 1e300, P, None),
+        ("embeddings has entries too large for torch.float32", H * 1e70, P, None),
+        (
+            "embeddings row 0 has 1e-20 as its largest entry; in torch.float32 that must be 0 or from",
+            H * 1e-20,
+            P,
+            None,
+        ),
         ("probabilities has entries too small for torch.float32", H, [[1, 1e-50, 0], [0, 0, 1]], None),
         ("weights has entries too small for torch.float32", H, P, [1, 1e-50]),
         ("contexts #0 and #1 have the same embedding", [[1.0], [1.0 + 1e-12]], P, None),

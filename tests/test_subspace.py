@@ -187,7 +187,7 @@ def test_projection_moves_with_the_data(data, seed):
         (make(h, mask[:, columns]), w[columns], lambda x: x[np.argsort(columns)]),
         (make(h @ q, mask), w @ q, lambda x: x @ q.T),
         (make(-3.0 * h, mask), w, lambda x: x),
-        (make(h * np.geomspace(1e-200, 1e200, len(h))[:, None], mask), w, lambda x: x),
+        (make(h * np.geomspace(1e-70, 1e70, len(h))[:, None], mask), w, lambda x: x),
     ):
         assert moved.dim == space.dim
         assert np.linalg.norm(back(moved.project(w_moved).numpy()) - expected) <= bound

@@ -38,8 +38,6 @@ def smoothness_bound(data: NTPDataset) -> float:
     """
     rows = data.embeddings.double() * data.weights.double().sqrt()[:, None]
     gram = rows.T @ rows if data.dim < data.num_contexts else rows @ rows.T
-    if not bool(torch.isfinite(gram).all()):
-        return math.inf
     # rounding in the products and in the eigenvalue, so that this is a bound on a computer too
     rounding = 1 + (data.num_contexts + data.dim + 10) * torch.finfo(gram.dtype).eps
     return float(torch.linalg.eigvalsh(gram)[-1].clamp(min=0.0)) / 2 * rounding
@@ -57,11 +55,6 @@ def default_step_size(data: NTPDataset) -> float:
     float
         1 if every embedding is zero: the loss is then constant.
 
-    Raises
-    ------
-    UsageError
-        If the embeddings are so large or so small that the number does not exist in double precision.
-
     Notes
     -----
     Source: derived (`bias/smoothness`).
@@ -72,15 +65,7 @@ def default_step_size(data: NTPDataset) -> float:
     0.5
     """
     bound = smoothness_bound(data)
-    if bound == 0.0 and not bool(data.embeddings.any()):
-        return 1.0
-    step_size = 1 / bound if bound > 0.0 else math.inf
-    if step_size in (0.0, math.inf):
-        raise UsageError(
-            f"step_size is not given and one over the smoothness bound {bound} is not a positive finite "
-            "number; give step_size or scale the embeddings"
-        )
-    return step_size
+    return 1 / bound if bound > 0.0 else 1.0
 
 
 def check_step_size(step_size: object) -> float:

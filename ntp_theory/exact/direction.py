@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -16,8 +17,9 @@ __all__ = ["exact_direction", "prove_separable"]
 
 # Logits below this, relative to the largest, are rounding; an exact direction moves the given one by less than this.
 ROUNDING = 1e-6
-# Coordinates that may be chosen freely are rounded to this many bits below the largest.
-BITS = 40
+# Coordinates that may be chosen freely are rounded to so many bits below the largest: coarsely, which makes zeros of
+# noise and keeps numbers short, or, for margins that are tiny beside the direction, not at all.
+BITS = (40, 120)
 
 Decoder = list[list[Any] | None]
 """Rows of rationals, or None for a zero row."""
@@ -63,6 +65,15 @@ def exact_direction(data: NTPDataset, pattern: SupportPattern, direction: Tensor
     A common row changes no difference of logits; without it most rows of real text vanish. Tokens whose contexts are
     independent meet any levels; only the others have to be solved for together.
     """
+    found: Decoder | str = ""
+    for bits in BITS:
+        found = _next_to(data, pattern, direction, bits)
+        if not isinstance(found, str):
+            break
+    return found
+
+
+def _next_to(data: NTPDataset, pattern: SupportPattern, direction: Tensor, bits: int) -> Decoder | str:
     rows, factors = primitive_rows(data.embeddings)
     float_rows = torch.tensor([[float(x) for x in row] for row in rows], dtype=torch.float64)
     contexts_of = _contexts_of(pattern)
@@ -73,7 +84,7 @@ def exact_direction(data: NTPDataset, pattern: SupportPattern, direction: Tensor
     size = float(weights.abs().max())
     tiny = ROUNDING * size
     largest = (size * float_rows.abs().sum(1)).tolist()
-    levels = [_rounded(x, y) for x, y in zip(levels, largest, strict=True)]
+    levels = [_rounded(x, y, bits) for x, y in zip(levels, largest, strict=True)]
 
     width = data.dim
     dependent = [
@@ -85,16 +96,16 @@ def exact_direction(data: NTPDataset, pattern: SupportPattern, direction: Tensor
     level: dict[int, Any] = {j: rational(0) for v in zero for j in contexts_of[v]}
     solved: dict[int, list[Any]] = {}
     core = [v for v in dependent if v not in zero]
+    near = [[_rounded(x, size, bits) for x in row] for row in weights.tolist()]
     if core:
-        solved = _together(core, rows, contexts_of, weights, levels, level)
+        solved = _together(core, rows, contexts_of, near, levels, level)
     for j, value in enumerate(levels):
         if j not in level:
             level[j] = rational(value)
     for v, chosen in enumerate(contexts_of):
         if v in solved or v in zero:
             continue
-        near = [_rounded(x, size) for x in weights[v].tolist()]
-        exact = snap([_sparse(rows[j]) for j in chosen], [level[j] for j in chosen], near, range(width))
+        exact = snap([_sparse(rows[j]) for j in chosen], [level[j] for j in chosen], near[v], range(width))
         assert exact is not None, "independent rows meet any levels"
         if any(exact):
             solved[v] = exact
@@ -110,12 +121,12 @@ def _together(
     core: list[int],
     rows: list[list[int]],
     contexts_of: list[list[int]],
-    weights: Tensor,
+    near: list[list[float]],
     levels: list[float],
     level: dict[int, Any],
 ) -> dict[int, list[Any]]:
     """Rows of tokens with dependent contexts, whose levels are unknowns too; these are added to ``level``."""
-    width, size = weights.shape[1], float(weights.abs().max())
+    width = len(rows[0])
     unknown = sorted({j for v in core for j in contexts_of[v]} - level.keys())
     column = {j: len(core) * width + i for i, j in enumerate(unknown)}
     equations = []
@@ -125,9 +136,8 @@ def _together(
             if j in column:
                 equation[column[j]] = -1
             equations.append(equation)
-    near = [_rounded(x, size) for v in core for x in weights[v].tolist()]
-    near += [levels[j] for j in unknown]
-    exact = snap(equations, [rational(0)] * len(equations), near, range(len(near)))
+    point = [x for v in core for x in near[v]] + [levels[j] for j in unknown]
+    exact = snap(equations, [rational(0)] * len(equations), point, range(len(point)))
     assert exact is not None, "a homogeneous system has a solution"
     level.update({j: exact[c] for j, c in column.items()})
     return {v: exact[i * width : (i + 1) * width] for i, v in enumerate(core)}
@@ -160,9 +170,7 @@ def _sparse(row: list[int]) -> dict[int, int]:
     return {i: x for i, x in enumerate(row) if x}
 
 
-def _rounded(value: float, largest: float) -> float:
-    """The value to a fixed number of bits below the largest, so that rounding noise about 0 becomes 0."""
-    if not largest:
-        return 0.0
-    unit: float = 2.0 ** (torch.tensor(largest).log2().ceil().item() - BITS)
+def _rounded(value: float, largest: float, bits: int) -> float:
+    """The value to so many bits below the largest."""
+    unit = math.ldexp(1.0, math.frexp(largest)[1] - bits)
     return round(value / unit) * unit

@@ -76,7 +76,7 @@ def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, when_stuck:
     c = torch.zeros_like(target)
     ahead, momentum, thresholds = c, 1.0, None
     best, marked, improved = DualIterate(None, c, torch.inf, 0), torch.inf, 0
-    if not 0.0 < lipschitz < torch.inf:  # zero embeddings, or squares beyond the range of numbers
+    if lipschitz == 0.0:
         when_stuck()
         return best
     for k in range(1, max_iterations + 1):
