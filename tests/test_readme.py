@@ -13,6 +13,7 @@ import pytest
 
 import ntp_theory
 from ntp_theory import cli
+from proofs_check import __main__ as proofs_check
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -41,6 +42,8 @@ def test_commands_exist(words: list[str]) -> None:
     if program == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
         assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE)
+    elif program == "python":
+        assert [target, *rest] == ["-m", "proofs_check", "certificate", "certificate.json"]
     else:
         assert program == "ntp-theory"
         text = help_of(target)
@@ -78,6 +81,13 @@ def test_example_prints_what_is_shown() -> None:
     ]
     pairs = zip(NUMBER.findall(shown), NUMBER.findall(got), strict=True)
     assert [pair for pair in pairs if not same_number(*pair)] == []
+
+
+def test_certificate_of_the_example_is_checked(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    [code] = [block for language, block in BLOCKS if language == "python" and "certificate.json" in block]
+    exec(compile(code, "README.md", "exec"), {"ntp": ntp_theory, "data": ntp_theory.construct.a2()})
+    assert proofs_check.main(["certificate", "certificate.json"]) == 0
 
 
 def test_another_number_is_noticed() -> None:

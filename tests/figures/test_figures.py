@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from ntp_theory import construct, figures, loss, subspace
 from ntp_theory.compare import compare
+from ntp_theory.conditions import extended_support
 from ntp_theory.construct import designed
 from ntp_theory.descent import descend
 from ntp_theory.errors import UsageError
@@ -147,3 +148,18 @@ def test_matplotlib_is_imported_by_drawing_only() -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_supports_colour_every_pair_by_what_becomes_of_it() -> None:
+    extended = extended_support(designed("partially-separable").data)
+    ax = figures.supports(extended)
+    drawn = ax.images[0].get_array()
+    blocked = extended.support & ~extended.data.support
+    assert [int((drawn == n).sum()) for n in range(3)] == [
+        int((~extended.support).sum()),
+        int(blocked.sum()),
+        int(extended.data.support.sum()),
+    ]
+    assert [text.get_text() for text in ax.get_legend().get_texts()][1] == f"blocked: {int(blocked.sum())}"
+    given = Figure().subplots()
+    assert figures.supports(extended, given) is given
