@@ -10,14 +10,23 @@ from .checks import Check
 from .compare import Comparison, compare
 from .conditions import (
     Compatibility,
+    Contradiction,
     ExtendedSupport,
+    FarkasCertificate,
     Separability,
     check_compatibility,
     check_separability,
+    describe_explanation,
+    explain,
     extended_support,
+    forest_decomposition,
+    generic_rank,
+    separability_probability,
+    wendel_heuristic,
 )
 from .dataset import NTPDataset
 from .descent import Trajectory, descend
+from .exact import Proof
 from .loss import LossParts
 from .margin import SVMSolution, solve_svm
 from .predict import Limit, predict
@@ -26,10 +35,13 @@ __all__ = [
     "Check",
     "Comparison",
     "Compatibility",
+    "Contradiction",
     "ExtendedSupport",
+    "FarkasCertificate",
     "Limit",
     "LossParts",
     "NTPDataset",
+    "Proof",
     "SVMSolution",
     "Separability",
     "Trajectory",
@@ -40,10 +52,16 @@ __all__ = [
     "compare",
     "construct",
     "descend",
+    "describe_explanation",
     "errors",
+    "explain",
     "extended_support",
+    "forest_decomposition",
+    "generic_rank",
     "loss",
     "predict",
+    "separability_probability",
     "solve_svm",
     "subspace",
+    "wendel_heuristic",
 ]

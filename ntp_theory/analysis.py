@@ -8,9 +8,23 @@ from typing import Any
 
 from .checks import Check
 from .compare import Comparison, compare
-from .conditions import Compatibility, Separability, check_compatibility, check_separability
+from .conditions import (
+    Compatibility,
+    Contradiction,
+    ExtendedSupport,
+    FarkasCertificate,
+    Separability,
+    check_compatibility,
+    check_separability,
+    describe_explanation,
+    explain,
+    extended_support,
+)
 from .dataset import NTPDataset
 from .descent import Trajectory, descend
+from .errors import SolverError
+from .exact import Proof
+from .margin import SVMSolution
 from .predict import Limit, predict
 
 __all__ = ["Analysis", "analyze", "default_steps"]
@@ -21,6 +35,13 @@ DISTANCE = 2e-5
 AFFORDABLE = 10_000
 # Residual of a Farkas certificate against its embeddings; twice what `check_separability` lets pass.
 ROUNDING = 4e-12
+# What the exact proofs are about.
+EXACT = {
+    "compatibility": "bias/compatibility-exact",
+    "separability": "bias/definition-2",
+    "extended_support": "bias/any-data-lp",
+    "max_margin": "bias/definition-3",
+}
 NOT_PREDICTED = (
     "no claim is made about this run: at this size the limit of data that is not separable takes minutes to compute; "
     "`ntp-theory descend` on the saved data does it, as does `predict`"
@@ -42,6 +63,12 @@ class Analysis:
         A short run of gradient descent.
     comparison : Comparison or None
         The run held against the limit, if there is one.
+    why_not_separable : FarkasCertificate or None
+        The shortest explanation found; None if the data is separable, or too large for a short one to be found.
+    why_not_compatible : Contradiction or None
+        Likewise for compatibility.
+    proofs : dict of str to Proof
+        The answers in rational arithmetic, by their names as files; empty if not asked for.
     """
 
     data: NTPDataset
@@ -50,6 +77,9 @@ class Analysis:
     limit: Limit | None
     trajectory: Trajectory
     comparison: Comparison | None
+    why_not_separable: FarkasCertificate | None
+    why_not_compatible: Contradiction | None
+    proofs: dict[str, Proof]
 
     @property
     def checks(self) -> list[Check]:
@@ -90,6 +120,10 @@ class Analysis:
                     statement="distance to W_mm, relative, by the duality gap",
                 )
             )
+        for name, proof in self.proofs.items():
+            if proof.status != "not certified":  # which is no failure: the float answer has its own certificate
+                words = f"{proof.statement}: {proof.reason}"
+                found.append(Check.same(EXACT[name], "proved", proof.status, source="derived", statement=words))
         return found + (self.comparison.checks if self.comparison is not None else [])
 
     @property
@@ -111,8 +145,8 @@ class Analysis:
         """The analysis in words, a paragraph a question."""
         parts = [
             ("Data", self.data.summary()),
-            ("Compatibility", self.compatibility.summary()),
-            ("Separability", self.separability.summary()),
+            ("Compatibility", _why(self.compatibility, self.why_not_compatible)),
+            ("Separability", _why(self.separability, self.why_not_separable)),
         ]
         if self.limit is not None and self.limit.direction is not None:
             parts.append(("Direction", self.limit.svm.summary()))
@@ -123,6 +157,8 @@ class Analysis:
             parts.append(("Not predicted", NOT_PREDICTED))
         elif self.comparison.note:
             parts.append(("Not compared", self.comparison.note))
+        if self.proofs:
+            parts.append(("In rational arithmetic", "\n".join(proof.summary() for proof in self.proofs.values())))
         if self.checks:
             parts.append(("Checks", "\n".join(check.line() for check in self.checks)))
         if self.hint:
@@ -133,6 +169,7 @@ class Analysis:
         """JSON-ready form, certificates complete."""
         data, run, limit = self.data, self.trajectory, self.limit
         contradiction, farkas = self.compatibility.certificate, self.separability.certificate
+        no_decoder, no_direction = self.why_not_compatible, self.why_not_separable
         return {
             "data": {
                 "contexts": data.num_contexts,
@@ -146,23 +183,29 @@ class Analysis:
                 "compatible": self.compatibility.compatible,
                 "residual_nats": self.compatibility.residual,
                 "certificate": None if contradiction is None else contradiction.to_dict(),
+                "explanation": None if no_decoder is None else no_decoder.to_dict(),
             },
             "separability": {
                 "separable": self.separability.separable,
                 "margin": limit.margin if limit is not None and self.separability.separable else 0.0,
                 "certificate": None if farkas is None else farkas.to_dict(),
+                "explanation": None if no_direction is None else no_direction.to_dict(),
                 "blocked": [] if farkas is None else _named(farkas.blocked(), "weight"),
             },
             "limit": None if limit is None else limit_to_dict(limit),
             "descent": run_to_dict(run),
             "note": NOT_PREDICTED if self.comparison is None else self.comparison.note,
             "hint": self.hint,
+            "exact": {
+                name: {"statement": proof.statement, "status": proof.status, "reason": proof.reason}
+                for name, proof in self.proofs.items()
+            },
             "checks": [check.to_dict() for check in self.checks],
             "holds": self.holds,
         }
 
 
-def analyze(data: NTPDataset, *, steps: int | None = None, progress: bool = False) -> Analysis:
+def analyze(data: NTPDataset, *, steps: int | None = None, exact: bool = False, progress: bool = False) -> Analysis:
     """Conditions with certificates, predicted limit, and a short run of gradient descent held against it.
 
     Parameters
@@ -170,6 +213,8 @@ def analyze(data: NTPDataset, *, steps: int | None = None, progress: bool = Fals
     data : NTPDataset
     steps : int, optional
         Length of the run; `default_steps` if not given.
+    exact : bool
+        Prove the answers in rational arithmetic too, as far as their size allows (extra ``exact``).
     progress : bool
         Show the progress of the run on a terminal.
 
@@ -181,6 +226,8 @@ def analyze(data: NTPDataset, *, steps: int | None = None, progress: bool = Fals
     ------
     SolverError
         If separability or the NTP-SVM could not be decided to the accuracy asked for.
+    UsageError
+        If ``exact`` and python-flint is not installed.
 
     Notes
     -----
@@ -198,7 +245,31 @@ def analyze(data: NTPDataset, *, steps: int | None = None, progress: bool = Fals
     compatibility = check_compatibility(data) if limit is None else limit.compatibility
     trajectory = descend(data, steps=default_steps(data) if steps is None else steps, progress=progress)
     comparison = None if limit is None else compare(trajectory, limit)
-    return Analysis(data, compatibility, separability, limit, trajectory, comparison)
+    no_direction = None if separability.certificate is None else explain(separability.certificate)
+    no_decoder = None if compatibility.certificate is None else explain(compatibility.certificate)
+    proofs = _proofs(data, compatibility, separability, limit) if exact else {}
+    return Analysis(data, compatibility, separability, limit, trajectory, comparison, no_direction, no_decoder, proofs)
+
+
+def _proofs(
+    data: NTPDataset, compatibility: Compatibility, separability: Separability, limit: Limit | None
+) -> dict[str, Proof]:
+    """Every answer in rationals; one that is too large for that is not certified, which is no error here."""
+    answers: dict[str, Compatibility | Separability | ExtendedSupport | SVMSolution] = {
+        "compatibility": compatibility,
+        "separability": separability,
+    }
+    if not separability.separable:
+        answers["extended_support"] = extended_support(data)
+    if limit is not None and limit.direction is not None:
+        answers["max_margin"] = limit.svm
+    proofs = {}
+    for name, answer in answers.items():
+        try:
+            proofs[name] = answer.verify(exact=True)
+        except SolverError as error:
+            proofs[name] = Proof(name.replace("_", " "), "not certified", str(error), None)
+    return proofs
 
 
 def default_steps(data: NTPDataset) -> int:
@@ -253,6 +324,20 @@ def run_to_dict(run: Trajectory) -> dict[str, Any]:
         "tail_nats": run.tail.tolist(),
         "norm": run.norm.tolist(),
     }
+
+
+def _why(answer: Compatibility | Separability, explanation: Contradiction | FarkasCertificate | None) -> str:
+    """The answer in words, by its explanation where there is one."""
+    if explanation is None:
+        return answer.summary()
+    words, whole = describe_explanation(explanation), answer.certificate
+    if isinstance(whole, FarkasCertificate):
+        pairs, contexts = int(whole.off_support.sum()), len(whole.contexts[whole.off_support].unique())
+        words += (
+            f"\n  in all, at least {pairs} tokens that never follow, after {contexts} contexts, cannot be pushed below "
+            "those that do without spoiling the rest"
+        )
+    return words
 
 
 def _named(pairs: list[tuple[str, str, float]], value: str) -> list[dict[str, Any]]:

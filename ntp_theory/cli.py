@@ -98,7 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--steps", metavar="N", type=_whole(1), help="gradient steps (default: 100 to 10000, by the size of the data)"
     )
-    _out(command, "data.npz, analysis.json and report.html")
+    command.add_argument(
+        "--exact", action="store_true", help="prove the answers in rational arithmetic too, as far as their size allows"
+    )
+    _out(command, "data.npz, analysis.json, report.html and, with --exact, certificates/")
 
     command = _command(commands, "svm", run_svm, "the max-margin direction of a saved dataset, certified")
     command.add_argument("data", metavar="DATA.npz", help="written by NTPDataset.save, or by analyze --out")

@@ -75,12 +75,15 @@ def run_analyze(arguments: argparse.Namespace) -> int:
         max_contexts=arguments.max_contexts,
     )
     show(f"{data.num_contexts} contexts, {data.vocab_size} tokens: deciding separability and compatibility")
-    found = analyze(data, steps=arguments.steps, progress=True)
+    found = analyze(data, steps=arguments.steps, exact=arguments.exact, progress=True)
     document = {"text": name} | found.to_dict()
     summary = f"{name}\n\n{found.summary()}"
     if folder is not None:
         data.save(folder / "data.npz")
         runs.write_text(folder / "analysis.json", _json(document))
+        for certificate, proof in found.proofs.items():
+            if proof.document is not None:
+                proof.save(folder / "certificates" / f"{certificate}.json")
         seconds = time.perf_counter() - start
         title, pictures = f"Analysis of {name}", _pictures(found)
         report.write(folder / "report.html", title, found.checks, text=summary, pictures=pictures, seconds=seconds)

@@ -12,9 +12,12 @@ import scipy.sparse
 
 from ntp_theory import construct
 from ntp_theory.analysis import Analysis, analyze, default_steps
+from ntp_theory.cli import main
 from ntp_theory.construct import DESIGNED, designed
 from ntp_theory.dataset import NTPDataset
 from ntp_theory.errors import UsageError
+from ntp_theory.exact import rationals
+from proofs_check.__main__ import main as recheck
 
 TEXT = construct.documentation_text()
 # d < m on the first two, where words overlap; additive contexts are dependent although d > m; d > m independent
@@ -155,13 +158,30 @@ def test_words_and_dictionary_agree(answer: Analysis) -> None:
     assert document["data"]["entropy_bits"] == pytest.approx(answer.data.entropy / np.log(2), rel=1e-15)
     assert document["data"]["occurrences"] == int(answer.data.counts.sum())
     assert document["descent"]["gap_nats"][-1] < document["descent"]["gap_nats"][0]
-    named = document["separability"]["blocked"][:8] + document["limit"]["support_vectors"][:8]
-    assert named
-    for pair in named:
+    for pair in document["limit"]["support_vectors"][:8]:
         assert f"after {pair['context']}: {pair['token']} " in words
+    for question in ("separability", "compatibility"):
+        part = document[question]
+        assert (part["explanation"] is None) == (part["certificate"] is None)
+        if part["explanation"] is not None:
+            entries, whole = part["explanation"]["entries"], part["certificate"]["entries"]
+            assert len(entries) < len(whole)
+            used = {pair["context"] for pair in entries}
+            assert f"{len(used)} contexts and {len({pair['token'] for pair in entries})} tokens suffice" in words
+            assert sum(f" x after {name}: " in words for name in used) >= min(8, len(used))
     if not answer.separability.separable:
         assert document["hint"] in words
         assert "Lemma 1" in words and f"--dim {answer.data.num_contexts}" in words
+
+
+def test_explanations_are_held_to_the_linear_program(answer: Analysis) -> None:
+    """The contexts of an explanation alone are not separable, as the brute force decides."""
+    if answer.separability.separable:
+        return
+    kept = answer.why_not_separable.contexts.unique().numpy()
+    data = answer.data
+    part = NTPDataset(data.embeddings.numpy()[kept], data.probabilities.to_dense().numpy()[kept])
+    assert BruteForce(part).largest_smallest_margin() < LP_ERROR
 
 
 def test_large_data_gets_its_certificates_and_no_claim() -> None:
@@ -199,3 +219,24 @@ def test_steps_follow_the_size_of_the_data() -> None:
     assert default_steps(construct.random(500, 100, 4000, 1)) == 100
     with pytest.raises(UsageError, match="steps is -1"):
         analyze(designed("overlap").data, steps=-1)
+
+
+def test_exact_proofs_are_checks_and_files(tmp_path, capsys):
+    """Each answer is proved, and its certificate stands alone; what is too large is said, and is no failure."""
+    text = tmp_path / "text.txt"
+    text.write_text("a b c a b d a c b d b a c d a b " * 3, encoding="utf-8")
+    common = ["analyze", str(text), "--embedding", "additive", "--dim", "2", "--steps", "10"]
+    assert main([*common, "--exact", "--json", "--out", str(tmp_path)]) == 0
+    exact = json.loads(capsys.readouterr().out)["exact"]
+    assert {"compatibility", "separability"} <= set(exact)
+    assert {proof["status"] for proof in exact.values()} == {"proved"}
+    files = sorted((tmp_path / "certificates").iterdir())
+    assert [file.stem for file in files] == sorted(exact)
+    assert recheck(["certificate", *map(str, files)]) == 0
+
+
+def test_an_exact_proof_that_is_too_large_is_no_failure(monkeypatch):
+    monkeypatch.setattr(rationals, "LARGEST", 0)
+    found = analyze(construct.tiny(), steps=10, exact=True)
+    assert found.proofs["max_margin"].status == "not certified" and found.holds
+    assert "at most 0 are tried" in found.summary()

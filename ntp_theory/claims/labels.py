@@ -54,7 +54,7 @@ PENDING: tuple[str, ...] = (
     *_names(
         "bias",
         "nonlinear-extension theorem-1 footnote-8 erratum-E14 erratum-E16 log-time-flow "
-        "ngd-plateau adam-plateau split-normalised ridge-path norm-ball-path separability-threshold",
+        "ngd-plateau adam-plateau split-normalised ridge-path norm-ball-path",
     ),
     *(
         label

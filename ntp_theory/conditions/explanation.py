@@ -15,8 +15,9 @@ from .standing import STATIONARY, standing_certificate
 
 __all__ = ["describe_explanation", "explain"]
 
-# Ratios of coefficients this close to whole numbers, relative, are printed as such.
+# Coefficients are printed as whole numbers if they are that to this accuracy, relative, and all below the other number.
 WHOLE = 1e-9
+LARGEST = 1_000
 
 
 @overload
@@ -121,6 +122,7 @@ def describe_explanation(certificate: FarkasCertificate | Contradiction, limit: 
         1 x after #1: #0 over #1: 0 nats
     """
     data, tokens = certificate.data, certificate.tokens.unique().tolist()
+    logs = _log_conditionals(data)
     c = torch.zeros(data.num_contexts, data.vocab_size, dtype=torch.float64)
     c[certificate.contexts, certificate.tokens] = certificate.coefficients.double().cpu()
     c *= _scale(c)
@@ -131,8 +133,8 @@ def describe_explanation(certificate: FarkasCertificate | Contradiction, limit: 
         asked = f"{strict} of them above 0 and {len(used) - strict} at 0" if strict < len(used) else "each above 0"
         verdict, tied, asked = "separable", "logits", f"separation needs {asked}"
     else:
-        total = float((c * _log_conditionals(data)).sum())
-        verdict, tied, asked = "compatible", "log-probabilities", f"in the data to {total:.6g} nats"
+        asked = f"in the data to {float((c * logs).sum()):.6g} nats"
+        verdict, tied = "compatible", "log-probabilities"
     contexts = "1 context" if len(used) == 1 else f"{len(used)} contexts"
     lines = [
         f"not NTP-{verdict}: {contexts} and {len(tokens)} tokens suffice to show it",
@@ -140,8 +142,11 @@ def describe_explanation(certificate: FarkasCertificate | Contradiction, limit: 
         f"  so these differences of {tied} add up to 0 for every decoder, but {asked}:",
     ]
     for j in used[:limit]:
-        note = _follows(c[j], j, data) if verdict == "separable" else _nats(c[j] / weights[j], j, data)
-        above, below = (_side(sign * c[j] / weights[j], data) for sign in (1, -1))
+        row = c[j] / weights[j]
+        # logarithms of conditionals have an absolute error of some 1e-15
+        nats = round(float(row @ logs[j]), 12) + 0.0
+        note = _follows(row, j, data) if verdict == "separable" else f": {nats:.6g} nats"
+        above, below = _side(row, data), _side(-row, data)
         lines.append(f"    {float(weights[j]):.3g} x after {data.context_name(j)}: {above} over {below}{note}")
     if len(used) > limit:
         lines.append(f"    and {len(used) - limit} more")
@@ -160,10 +165,10 @@ def _relation(c: Tensor, contexts: list[str], limit: int) -> str:
 
 
 def _scale(c: Tensor) -> float:
-    """What makes all entries whole, if they are in such proportions, or else the largest one 1."""
+    """What makes all entries small whole numbers, if they are in such proportions, or else the largest one 1."""
     size = c[c != 0].abs()
     ratios = size / size.min()
-    exact = bool(((ratios - ratios.round()).abs() <= WHOLE * ratios).all())
+    exact = bool(((ratios - ratios.round()).abs() <= WHOLE * ratios).all() and ratios.max() < LARGEST)
     return 1.0 / float(size.min() if exact else size.max())
 
 
@@ -174,11 +179,6 @@ def _follows(row: Tensor, j: int, data: NTPDataset) -> str:
     if not never:
         return " (both follow)" if len(row.nonzero()) == 2 else " (all follow)"
     return ", which never follows" if len(lowered) == 1 else f"; never: {', '.join(never)}"
-
-
-def _nats(row: Tensor, j: int, data: NTPDataset) -> str:
-    """What the data says of the difference; logarithms of conditionals have an absolute error of some 1e-15."""
-    return f": {round(float(row @ _log_conditionals(data)[j]), 12) + 0.0:.6g} nats"
 
 
 def _side(row: Tensor, data: NTPDataset) -> str:

@@ -73,7 +73,7 @@ def test_recorded_relation():
 
 
 def test_text():
-    """Two-token contexts of real text: dense certificates are made sparse, blocked pairs proved two tokens at a time."""
+    """Two-word contexts of real text: dense certificates are made sparse, blocked pairs proved two tokens at a time."""
     data = from_text(
         documentation_text(), context_length=2, embedding="additive", dim=16, vocab_size=30, max_contexts=60
     )

@@ -14,6 +14,8 @@ SMALL = {
     "four_panels": {"steps": 200},
     "toy_embeddings": {"steps": 200},
     "text_to_prediction": {"contexts": 4, "tokens": 8, "dim": 8, "patience": 10.0},
+    "exact_certificates": {"contexts": 60, "tokens": 30, "dim": 16},
+    "separability_phase_diagram": {"again": [(2, 1, 40, 28), (3, 2, 12, 11)]},
 }
 SCRIPTS = sorted(FOLDER.glob("*/[!_]*.py"))
 
