@@ -81,7 +81,7 @@ def theorem_2(budget: Budget) -> Iterator[Check]:
 
 @claim("bias/sharp-gd-loss", source="derived (D4.1)", evidence="measured", standard=MILLION)
 def sharp_gd_loss(budget: Budget) -> Iterator[Check]:
-    """The scaled excess The scaled excess eta k (CE(W_k) - inf CE) tends to ||W_mm||^2.
+    """The scaled excess eta k (CE(W_k) - inf CE) tends to ||W_mm||^2.
 
     Instance A2, 10^5 steps of size 0.5 from zero: the tolerance that the data predicts, and within 2%.
     """
