@@ -6,6 +6,11 @@ k)) h_j``. The weights alpha single out one combination whose first-order error 
 of the active constraints in F_perp, G alpha = 1, so every slow mode v of G diag(alpha) (eigenvalue other than 1)
 has alpha^T v = 0. Both the loss constant and `mean_offset` are such combinations; that is why they are sharp
 while single multipliers may be slow.
+
+Where the normals of the active constraints are dependent (repeated contexts are the simplest case), the NTP-SVM has
+many multipliers, and gradient descent picks those of the form ``alpha_i = a_i e^{-<n_i, u>}`` with a_i = pi_j
+p_bar_{j,z} e^{(e_v - e_z)^T W* h_j}, the mass that W* gives to the pair: u minimises the convex ``sum_i a_i e^{-<n_i,
+u>} + <W_mm, u>``.
 """
 
 from __future__ import annotations
@@ -18,9 +23,11 @@ from .errors import SolverError
 from .finite_part import InSupportLoss
 from .subspace import data_subspace
 
-__all__ = ["ActiveConstraints", "finite_constant", "mean_offset"]
+__all__ = ["ActiveConstraints", "finite_constant", "limit_multipliers", "mean_offset"]
 
 LARGEST = 5e7
+# Constraints this close to margin 1 may be active; normals this close to dependent are; multipliers this small are 0.
+SLACK, DEPENDENT, NEGLIGIBLE = 1e-6, 1e-10, 1e-8
 
 
 def finite_constant(data: NTPDataset, finite: Tensor, duals: Tensor) -> Tensor:
@@ -47,6 +54,64 @@ def finite_constant(data: NTPDataset, finite: Tensor, duals: Tensor) -> Tensor:
     pull[pattern.contexts, pattern.tokens] = -duals.sum(1)[pattern.contexts] * loss.probabilities(finite)
     force = data_subspace(data).project(pull.T @ data.embeddings)
     return -data_subspace(data).project(loss.solve_hessian(finite, force))
+
+
+def limit_multipliers(data: NTPDataset, finite: Tensor, direction: Tensor, duals: Tensor) -> Tensor:
+    """Those multipliers of the NTP-SVM that gradient descent goes to, ``lim eta k pi_j softmax_v(W_k h_j)``; (m, V).
+
+    Parameters
+    ----------
+    data : NTPDataset
+    finite : Tensor (V, d)
+        W*.
+    direction : Tensor (V, d)
+        W_mm.
+    duals : Tensor (m, V)
+        Any multipliers.
+
+    Returns
+    -------
+    Tensor (m, V)
+        ``duals`` where they are unique; also where the active normals would take more than 5e7 numbers.
+
+    Notes
+    -----
+    Source: ours (`bias/sharp-gd-duals`); the convex problem is that of Soudry et al. 1710.10345 for the residual.
+    """
+    logits = data.embeddings @ direction.T
+    slack = data.pattern.min(data.pattern.inside(logits))[:, None] - logits - 1.0
+    near = (~data.support & (slack <= SLACK)) | (duals > 0)
+    contexts, tokens = near.nonzero(as_tuple=True)
+    if len(contexts) == 0 or len(contexts) * finite.numel() > LARGEST:
+        return duals
+    normals = _normals(data, contexts, tokens)
+    sizes, vectors = torch.linalg.eigh(normals @ normals.T)
+    kept = sizes > DEPENDENT * sizes[-1]
+    if bool(kept.all()):
+        return duals
+    x = vectors[:, kept] * sizes[kept].sqrt()
+    alpha = duals[contexts, tokens]
+    mass = (_required(data, finite, near.to(finite.dtype))).exp()
+    pull = x.T @ alpha
+    y = torch.linalg.lstsq(x, (mass / alpha.clamp(min=NEGLIGIBLE * float(alpha.max()))).log()[:, None]).solution[:, 0]
+
+    def value(y: Tensor) -> float:
+        return float((mass * (-x @ y).exp()).sum() + pull @ y)
+
+    for _ in range(200):
+        rho = mass * (-x @ y).exp()
+        slope = pull - x.T @ rho
+        step = torch.linalg.pinv((x.T * rho) @ x, rtol=1e-14, hermitian=True) @ slope
+        fall, length, before = float(slope @ step), 1.0, value(y)
+        if fall <= 1e-26 * float(alpha.sum()):
+            break
+        while value(y - length * step) > before - 0.25 * length * fall and length > 1e-12:
+            length /= 2
+        y = y - length * step
+    rho = mass * (-x @ y).exp()
+    chosen = torch.zeros_like(duals)
+    chosen[contexts, tokens] = torch.where(rho > NEGLIGIBLE * float(rho.max()), rho, 0.0)
+    return chosen
 
 
 def mean_offset(data: NTPDataset, finite: Tensor, duals: Tensor) -> float:
@@ -112,14 +177,7 @@ class ActiveConstraints:
             raise SolverError(
                 f"{len(contexts)} active constraints of {finite.numel()} entries each; at most {LARGEST:.0e} in all"
             )
-        subspace, anchors = data_subspace(data), data.pattern.anchors
-        normals = finite.new_zeros(len(contexts), *finite.shape)
-        index = torch.arange(len(contexts), device=finite.device)
-        normals[index, anchors[contexts]] = data.embeddings[contexts]
-        normals[index, tokens] -= data.embeddings[contexts]
-        for i in range(len(normals)):
-            normals[i] = subspace.project_complement(normals[i])
-        self._normals = normals.flatten(1)
+        self._normals = _normals(data, contexts, tokens)
         gram = self._normals @ self._normals.T
         self._root = self._alpha.sqrt()
         self.rates, self._modes = torch.linalg.eigh(gram * self._root[:, None] * self._root)
@@ -146,6 +204,18 @@ class ActiveConstraints:
         amplitude = self._modes.T @ (self._root * start) * float(steps) ** -self.rates
         slow = amplitude[(self.rates - 1.0).abs() > 1e-6]
         return float(slow.square().sum() / self._alpha.sum())
+
+
+def _normals(data: NTPDataset, contexts: Tensor, tokens: Tensor) -> Tensor:
+    """``P_perp (e_z - e_v) h_j^T`` for pairs (j, v), as rows; (n, V d)."""
+    subspace, anchors = data_subspace(data), data.pattern.anchors
+    normals = data.embeddings.new_zeros(len(contexts), data.vocab_size, data.dim)
+    index = torch.arange(len(contexts), device=contexts.device)
+    normals[index, anchors[contexts]] = data.embeddings[contexts]
+    normals[index, tokens] -= data.embeddings[contexts]
+    for i in range(len(normals)):
+        normals[i] = subspace.project_complement(normals[i])
+    return normals.flatten(1)
 
 
 def _required(data: NTPDataset, finite: Tensor, duals: Tensor) -> Tensor:

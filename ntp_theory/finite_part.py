@@ -1,24 +1,37 @@
 """The in-support loss ``CE_F`` on the subspace F: its minimiser, and linear systems with its Hessian.
 
 ``CE_F(W)`` is the cross-entropy with every softmax restricted to its support (`bias/auxiliary-loss`). It
-depends on P_F W alone, is strictly convex on F, and its gradient and Hessian map into F, so Newton's method
-with conjugate gradients started in F stays there without a projection.
+depends on P_F W alone, is strictly convex on F, and its gradient and Hessian map into F.
+
+Newton's method meets two difficulties here. Blocked pairs can have probabilities of e^-100 at the minimiser: the
+Hessian is taken at the softmax mixed with a little of the uniform distribution, as much as the gradient is large, so
+that no step trusts curvature which the next one will not find. And contexts tie all tokens together, but
+not strongly: conjugate gradients preconditioned with one d x d block a token need a few dozen products.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from .dataset import NTPDataset
+from .elimination import DEPENDENCE
 from .errors import SolverError
 from .support import SupportPattern
 
 __all__ = ["InSupportLoss"]
 
-# Curvature below this multiple of its bound counts as none: the square of the distance at which constraints count as
-# dependent.
-FLAT = 1e-12
+# Curvature below this multiple of what the preconditioner expects is rounding outside F.
+FLAT = 1e-8
+# The value of the loss is known to this, relative; below it the gradient decides.
+ROUNDING = 1e-13
+# Products with the Hessian in one solution.
+MAX_PRODUCTS = 1000
+# Entries of the blocks of the preconditioner; above it only their diagonals are kept.
+LARGEST = 5e7
 
 
 class InSupportLoss:
@@ -52,16 +65,18 @@ class InSupportLoss:
             self._conditionals = self._pattern.inside(dense)
         self._weights = data.weights[self._pattern.contexts]
 
+    def log_probabilities(self, weights: Tensor) -> Tensor:
+        """Logarithm of the in-support softmax on the entries of the pattern; (n,)."""
+        inside = self._pattern.inside(self._data.embeddings @ weights.T)
+        return inside - self._pattern.logsumexp(inside)[self._pattern.contexts]
+
     def probabilities(self, weights: Tensor) -> Tensor:
         """In-support softmax p_bar_{j,z} on the entries of the pattern; (n,)."""
-        inside = self._pattern.inside(self._data.embeddings @ weights.T)
-        return (inside - self._pattern.logsumexp(inside)[self._pattern.contexts]).exp_()
+        return self.log_probabilities(weights).exp_()
 
     def value(self, weights: Tensor) -> float:
         """CE_F(W), nats."""
-        inside = self._pattern.inside(self._data.embeddings @ weights.T)
-        logs = inside - self._pattern.logsumexp(inside)[self._pattern.contexts]
-        return -float((self._weights * self._conditionals * logs).sum())
+        return -float((self._weights * self._conditionals * self.log_probabilities(weights)).sum())
 
     def gradient(self, weights: Tensor) -> Tensor:
         """Gradient of CE_F, in F; (V, d)."""
@@ -74,28 +89,21 @@ class InSupportLoss:
         return self._gather(self._weights * probabilities * (inside - mean[self._pattern.contexts]))
 
     def solve_hessian(self, weights: Tensor, target: Tensor, *, tol: float = 1e-13) -> Tensor:
-        """X in F with Hessian(W) X = target, for a target in F; conjugate gradients to ``tol`` relative."""
+        """X with Hessian(W) X = target, for a target in F, up to a part outside F; to ``tol`` relative."""
         probabilities = self.probabilities(weights)
-        solution = torch.zeros_like(target)
-        residual, search = target.clone(), target.clone()
-        size = start = float((residual * residual).sum())
-        # the Hessian is at most sum_j pi_j ||h_j||^2; what is this flat is rounding outside F
-        flat = FLAT * float((self._data.weights * self._data.embeddings.square().sum(1)).sum())
-        for _ in range(10 * target.numel()):
-            if size <= tol**2 * start:
+        solution, residual, size = torch.zeros_like(target), target, float(target.norm())
+        aim = tol * size
+        while size > aim:
+            # rounding leads conjugate gradients out of F; a restart from the true residual leads them back
+            solution = solution + self._conjugate_gradients(probabilities, residual, max(1e-4, aim / size))
+            residual = target - self.hessian_product(probabilities, solution)
+            previous, size = size, float(residual.norm())
+            if size > 0.9 * previous:
                 break
-            image = self.hessian_product(probabilities, search)
-            curvature = float((search * image).sum())
-            if curvature <= flat * float((search * search).sum()):
-                break
-            solution += size / curvature * search
-            residual -= size / curvature * image
-            previous, size = size, float((residual * residual).sum())
-            search = residual + size / previous * search
         return solution
 
-    def minimise(self, *, tol: float = 1e-12, max_iterations: int = 100) -> Tensor:
-        """The unique minimiser of CE_F on F; (V, d).
+    def minimise(self, *, tol: float = 1e-12, max_iterations: int = 300) -> Tensor:
+        """A minimiser of CE_F, whose projection on F is the unique one there; (V, d).
 
         Parameters
         ----------
@@ -110,25 +118,100 @@ class InSupportLoss:
         """
         weights = self._data.embeddings.new_zeros(self._data.vocab_size, self._data.dim)
         scale = float((self._data.weights * self._data.embeddings.norm(dim=1)).sum())
-        value = self.value(weights)
+        uniform = 1.0 / self._pattern.sizes.to(weights.dtype)[self._pattern.contexts]
+        value, trust, last, best = self.value(weights), 1.0, torch.inf, (torch.inf, weights)
         for _ in range(max_iterations):
-            gradient = self.gradient(weights)
+            probabilities = self.probabilities(weights)
+            gradient = self._gather(self._weights * (probabilities - self._conditionals))
             size = float(gradient.norm())
-            if size <= tol * scale:
-                return weights
-            step = self.solve_hessian(weights, gradient, tol=min(1e-2, size / scale))
+            best = min(best, (size, weights), key=lambda pair: pair[0])
+            if size == 0.0:
+                break
+            mixed = (probabilities + trust * uniform) / (1.0 + trust)
+            step = self._conjugate_gradients(mixed, gradient, min(0.1, trust**0.5)) / (1.0 + trust)
             slope = float((gradient * step).sum())
+            if slope >= 0.25 * last and (best[0] <= tol * scale or slope <= ROUNDING**2):
+                break  # what is left is rounding
             length, after = 1.0, self.value(weights - step)
-            # below this the value is rounding, and the gradient decides
-            while after > value - 1e-4 * length * slope and length * slope > 1e-13 * max(1.0, abs(value)):
+            while after > value - 1e-4 * length * slope and length * slope > ROUNDING * max(1.0, abs(value)):
                 length /= 2
                 after = self.value(weights - length * step)
-            weights, value = weights - length * step, after
-        raise SolverError(
-            f"Newton's method on CE_F stopped at a gradient of {size:.2e}, asked for {tol * scale:.2e}",
-            status="iteration limit",
-            best=weights,
-        )
+            weights, value, last = weights - length * step, after, slope
+            trust = min(1.0, slope)
+        if best[0] > tol * scale:
+            raise SolverError(
+                f"Newton's method on CE_F stopped at a gradient of {best[0]:.2e}, asked for {tol * scale:.2e}",
+                status="iteration limit",
+                best=best[1],
+            )
+        return best[1]
+
+    def _conjugate_gradients(self, probabilities: Tensor, target: Tensor, tol: float) -> Tensor:
+        """Solve with the Hessian at ``probabilities``, to ``tol`` in the norm of the preconditioner."""
+        precondition = self._preconditioner(probabilities)
+        solution, residual = torch.zeros_like(target), target.clone()
+        scaled = search = precondition(residual)
+        size = start = length = float((residual * scaled).sum())
+        for _ in range(MAX_PRODUCTS):
+            if size <= tol**2 * start:
+                break
+            image = self.hessian_product(probabilities, search)
+            curvature = float((search * image).sum())
+            # the preconditioner bounds the Hessian up to a factor 2; what is this flat is rounding outside F
+            if curvature <= FLAT * length:
+                break
+            solution += size / curvature * search
+            residual -= size / curvature * image
+            scaled = precondition(residual)
+            previous, size = size, float((residual * scaled).sum())
+            search = scaled + size / previous * search
+            length = size + (size / previous) ** 2 * length  # of the search direction, in the preconditioner's norm
+        return solution
+
+    def _preconditioner(self, probabilities: Tensor) -> Callable[[Tensor], Tensor]:
+        """Inverse of the blocks ``sum_j pi_j p (1 - p) h_j h_j^T`` of the tokens, on the span of their contexts."""
+        h, (v, d) = self._data.embeddings, (self._data.vocab_size, self._data.dim)
+        spread = h.new_zeros(len(h), v)
+        contexts, likely = self._pattern.contexts, probabilities > 0.5
+        others = self._pattern.sum(torch.where(likely, 0.0, probabilities))[contexts]  # 1 - p without cancellation
+        values = self._weights * probabilities * torch.where(likely, others, 1.0 - probabilities)
+        spread[contexts, self._pattern.tokens] = values
+        if v * d**2 > LARGEST:
+            diagonal = spread.T @ h.square()
+            inverse = torch.where(diagonal > 0, 1.0 / diagonal, 0.0)
+            return lambda matrix: inverse * matrix
+        blocks = h.new_zeros(v, d * d)
+        for part in torch.arange(len(h), device=h.device).split(max(1, int(LARGEST / d**2))):
+            blocks += spread[part].T @ (h[part, :, None] * h[part, None, :]).flatten(1)
+        blocks = blocks.reshape(v, d, d)
+        size = blocks.diagonal(dim1=1, dim2=2).sum(1)[:, None, None]
+        blocks = blocks / torch.where(size > 0, size, 1.0) + self._outside
+        ridge = 1e-14
+        while True:
+            factor, failed = torch.linalg.cholesky_ex(blocks + ridge * torch.eye(d, dtype=h.dtype, device=h.device))
+            if not bool(failed.any()):
+                break
+            ridge *= 10
+        inverses = torch.cholesky_inverse(factor) / torch.where(size > 0, size, torch.inf)
+        return lambda matrix: (inverses @ matrix[:, :, None])[:, :, 0]
+
+    @cached_property
+    def _outside(self) -> Tensor:
+        """Projections on what no context with a choice reaches, by token; (V, d, d)."""
+        h, d = self._data.embeddings, self._data.dim
+        lengths = h.norm(dim=1, keepdim=True)
+        unit = h / torch.where(lengths > 0, lengths, 1.0)
+        outside = torch.eye(d, dtype=h.dtype, device=h.device).repeat(self._data.vocab_size, 1, 1)
+        order = self._pattern.tokens.argsort(stable=True)
+        counts = torch.bincount(self._pattern.tokens, minlength=self._data.vocab_size).tolist()
+        for v, entries in enumerate(order.split(counts)):
+            rows = self._pattern.contexts[entries]
+            rows = rows[self._pattern.sizes[rows] > 1]
+            if len(rows):
+                _, sizes, vt = torch.linalg.svd(unit[rows], full_matrices=False)
+                reached = vt[sizes > DEPENDENCE * sizes[:1]]
+                outside[v] -= reached.T @ reached
+        return outside
 
     def _gather(self, values: Tensor) -> Tensor:
         """``sum_{j,z} value_{j,z} e_z h_j^T``; (V, d)."""

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .asymptotics import ActiveConstraints, finite_constant, mean_offset
+from .asymptotics import ActiveConstraints, finite_constant, limit_multipliers, mean_offset
 from .conditions import (
     Compatibility,
     Separability,
@@ -21,6 +21,7 @@ from .conditions import (
 from .dataset import NTPDataset
 from .errors import SolverError
 from .finite_part import InSupportLoss
+from .infimum import infimum_bounds
 from .margin import SVMSolution, solve_svm
 from .margin.dual import DualIterate
 from .subspace import data_subspace
@@ -47,6 +48,8 @@ class Limit:
         "finite": none can, and the minimiser is finite (`bias/any-data`).
     entropy, infimum : float
         H and inf CE, nats.
+    infimum_bounds : tuple of float
+        Certified numbers below and above inf CE, nats (`ntp_theory.infimum`).
     finite : Tensor (V, d)
         W* in F: the log-odds solution if compatible, the minimiser of CE_F otherwise.
     direction : Tensor (V, d) or None
@@ -54,7 +57,8 @@ class Limit:
     margin : float
         gamma = 1/||W_mm||.
     duals : Tensor (m, V)
-        Multipliers alpha of the NTP-SVM.
+        Multipliers alpha of the NTP-SVM: ``lim eta k pi_j softmax_v``. Where they are not unique (repeated
+        contexts), those that gradient descent goes to; ``svm.duals`` are the solver's own.
     support : Tensor (m, V), bool
         Tokens whose probability does not go to 0.
     loss_constant : float
@@ -76,6 +80,7 @@ class Limit:
     case: Case
     entropy: float
     infimum: float
+    infimum_bounds: tuple[float, float]
     finite: Tensor
     direction: Tensor | None
     margin: float
@@ -119,10 +124,11 @@ class Limit:
 
     def summary(self) -> str:
         """The prediction in words."""
+        lower, upper = self.infimum_bounds
         lines = [
             f"case: {self.case}",
             f"entropy H = {self.entropy:.8g} nats, inf CE = {self.infimum:.8g} nats "
-            f"({self.infimum / math.log(2):.6g} bits)",
+            f"({self.infimum / math.log(2):.6g} bits), certified to {upper - lower:.1e}",
             f"finite part: ||W*|| = {float(self.finite.norm()):.6g}, dim F = {data_subspace(self.reference).dim}",
         ]
         if self.direction is not None:
@@ -162,8 +168,7 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
     -----
     Source: 2402.18551 Theorem 2 (`bias/theorem-2`); data that is not compatible and separable, and all constants, are
     ours (`bias/any-data`, `bias/sharp-gd-loss`, `bias/sharp-gd-finite`). The constants assume that every active
-    constraint of the NTP-SVM has a positive multiplier (`bias/sharp-gd-expansion`); ``offset``, ``mean_offset`` and
-    ``burn_in`` also that the multipliers are unique, which repeated contexts break.
+    constraint of the NTP-SVM has a positive multiplier (`bias/sharp-gd-expansion`).
 
     Examples
     --------
@@ -175,7 +180,8 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
     ('finite', True)
     """
     compatibility, separability = check_compatibility(data), check_separability(data)
-    pattern = data.pattern if separability.separable else extended_support(data).pattern
+    extended = None if separability.separable else extended_support(data)
+    pattern = data.pattern if extended is None else extended.pattern
     if compatibility.solution is not None and separability.separable:
         finite, infimum, reference = compatibility.solution, data.entropy, data
     else:
@@ -183,20 +189,23 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
         finite = loss.minimise()
         infimum, reference = loss.value(finite), _with_conditionals(data, pattern, loss.probabilities(finite))
         finite = data_subspace(reference).project(finite)  # rounding may have led a little out of F
+    bounds = infimum_bounds(data, pattern, finite, None if extended is None else extended.certificate)
     svm = _max_margin(reference, tol)
+    duals = limit_multipliers(reference, finite, svm.direction, svm.duals)
     diverges = pattern.num_off_support > 0
     return Limit(
         data=data,
         case=_case(compatibility, separability, diverges),
         entropy=data.entropy,
         infimum=infimum,
+        infimum_bounds=bounds,
         finite=finite,
         direction=svm.direction if diverges else None,
         margin=svm.margin,
-        duals=svm.duals,
+        duals=duals,
         support=pattern.mask(),
         loss_constant=svm.norm**2,
-        finite_constant=finite_constant(reference, finite, svm.duals),
+        finite_constant=finite_constant(reference, finite, duals),
         compatibility=compatibility,
         separability=separability,
         svm=svm,

@@ -145,3 +145,34 @@ def test_slow_modes_fade_at_their_rates():
     slowest = float(active.rates.min())
     assert spreads[3] / spreads[2] == pytest.approx(100 ** (-2 * slowest), rel=1e-3)
     assert slowest == pytest.approx(0.021, abs=5e-4)  # as recorded for this instance
+
+
+def test_repeated_contexts_share_their_multiplier_by_weight():
+    # the two copies are one context of weight 0.7 to every decoder
+    h, rows = [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
+    data = NTPDataset(h, rows, [0.1, 0.6, 0.3])
+    limit, merged = predict(data), predict(NTPDataset(h[1:], rows[1:], [0.7, 0.3]))
+    assert float(limit.duals[1, 2]) == pytest.approx(6 * float(limit.duals[0, 2]), rel=1e-9)
+    assert (limit.duals[:2].sum(0) - merged.duals[0]).norm() <= 1e-6
+    assert limit.mean_offset == pytest.approx(merged.mean_offset, abs=1e-6)
+    assert (limit.offset - merged.offset).norm() <= 1e-6
+    steps = 20_000  # the correction of the mean offset is of order log(k)/k
+    last = descend(data, steps=steps, step_size=0.5, record=[steps]).weights[-1]
+    along = float((last * limit.direction).sum()) / limit.loss_constant - math.log(0.5 * steps)
+    assert along == pytest.approx(limit.mean_offset, abs=20 * math.log(steps) / steps)
+
+
+def test_dependent_normals_take_the_multipliers_of_descent():
+    # four one-hot contexts at the corners of a square, two tokens: the normals h_j have one relation
+    h = [[1.0, 1.0], [1.0, -1.0], [2.0, 0.0]]
+    data = NTPDataset(h, [[1.0, 0.0]] * 3, [0.2, 0.3, 0.5])
+    doubled = NTPDataset([*h, [1.0, 0.0], [3.0, 1.0]], [[1.0, 0.0]] * 5, [0.1, 0.2, 0.3, 0.3, 0.1])
+    for case in (data, doubled):
+        limit, steps = predict(case), 50_000
+        last = descend(case, steps=steps, step_size=0.2, record=[steps]).weights[-1]
+        softmax = torch.softmax(case.embeddings @ last.T, 1)
+        measured = 0.2 * steps * case.weights[:, None] * softmax
+        active = limit.duals > 0
+        # the slowest mode fades like k^-lambda
+        rate = float(limit.active.rates[limit.active.rates > 1e-9].min())
+        assert (measured - limit.duals)[active].abs().max() <= 20 * steps ** -min(rate, 0.5)

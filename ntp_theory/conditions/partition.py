@@ -156,7 +156,6 @@ class _Reduced:
             0, pattern.tokens, eliminated.inverse[:, :, None] * self._levels[pattern.contexts][:, None, :]
         )
         self._open = [_kernel(h[rows]) for rows in _by_token(pattern)]
-        self._rows = _by_token(self.off)
 
     def apply(self, levels: Tensor, weights: Tensor) -> Tensor:
         """``x = c_j - h_j^T w_v`` on the off-support pairs."""
@@ -168,17 +167,20 @@ class _Reduced:
         dense[self.off.contexts, self.off.tokens] = scale
         # rounding makes the system indefinite where it is singular; this keeps it just positive
         ridge = 1e-13 * float(scale.sum()) / len(self._h)
-        coupling = ridge * torch.eye(self._levels.shape[1], dtype=scale.dtype, device=scale.device)
+        coupling = self._levels.T @ (dense.sum(1)[:, None] * self._levels)
+        coupling.diagonal().add_(ridge)
         self._blocks: list[tuple[Tensor, Tensor]] = []
-        for v, (rows, kernel) in enumerate(zip(self._rows, self._open, strict=True)):
-            by_level = self._levels[rows] - self._h[rows] @ self._response[v]
-            by_kernel = -self._h[rows] @ kernel
-            d = dense[rows, v][:, None]
-            block = by_kernel.T @ (d * by_kernel)
+        for v, kernel in enumerate(self._open):
+            # x on this token is (L - H R) q - H K y: every product with L is one with H, of few columns, as well
+            response, weighted = self._response[v], dense[:, v, None] * self._h
+            gram = self._h.T @ weighted
+            pull = weighted.T @ self._levels - gram @ response
+            block = kernel.T @ gram @ kernel
             block.diagonal().add_(ridge)
             factor = torch.linalg.cholesky(block)
-            cross = torch.linalg.solve_triangular(factor, by_kernel.T @ (d * by_level), upper=False)
-            coupling += by_level.T @ (d * by_level) - cross.T @ cross
+            cross = -torch.linalg.solve_triangular(factor, kernel.T @ pull, upper=False)
+            left, right = torch.cat([response, pull, cross]), torch.cat([pull + gram @ response, response, cross])
+            coupling.addmm_(left.T, right, alpha=-1.0)
             self._blocks.append((factor, cross))
         self._coupling = torch.linalg.cholesky(coupling)
 
