@@ -120,6 +120,11 @@ class SupportPattern:
         inside = self.inside(logits)
         return self.max(inside) - self.min(inside)
 
+    def rows(self) -> list[list[int]]:
+        """The tokens of each support."""
+        tokens: list[list[int]] = [part.tolist() for part in self.tokens.split(self.sizes.tolist())]
+        return tokens
+
     def select(self, chosen: Tensor) -> SupportPattern:
         """The pattern of some contexts, given by increasing index; they are numbered anew."""
         number = torch.full((self.num_contexts,), -1, device=chosen.device)

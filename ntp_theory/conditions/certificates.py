@@ -92,8 +92,8 @@ class FarkasCertificate:
     def verify(self, tol: float = 1e-12, *, exact: bool = False) -> bool | Proof:
         """Whether all rules hold: in double precision to ``tol``, or exactly, which is then a `Proof`.
 
-        The exact rules are met by rationals next to the coefficients, with zeros where they have them; "refuted" means
-        that there are none, not that the data is separable.
+        The exact rules are met by rationals next to the coefficients, with zeros where they have them. "refuted" means
+        that the coefficients break a rule by more than rounding, not that the data is separable.
 
         Parameters
         ----------
@@ -228,9 +228,8 @@ class Contradiction:
         >>> answer.certificate.verify(), answer.certificate.verify(exact=True).status
         (True, 'proved')
         """
-        entries = zip(self.contexts.tolist(), self.tokens.tolist(), self.coefficients.tolist(), strict=True)
         if exact:
-            return prove_not_compatible(self.data, list(entries))
+            return prove_not_compatible(self.data, self.contexts, self.tokens, self.coefficients)
         dense = self.coefficients.new_zeros(self.data.num_contexts, self.data.vocab_size)
         dense[self.contexts, self.tokens] = self.coefficients
         largest = max(1.0, float(self.data.embeddings.norm(dim=1).max()))

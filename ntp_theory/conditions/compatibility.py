@@ -92,9 +92,13 @@ class Compatibility:
         (True, 'proved')
         """
         if exact:
+            statement = "compatible" if self.compatible else "not compatible"
+            if not self.verify():
+                return Proof(
+                    statement, "refuted", "the solution or certificate breaks a rule by more than rounding", None
+                )
             decided = decide_compatibility(self.data)
             agrees = self.compatible == bool(decided)
-            statement = "compatible" if self.compatible else "not compatible"
             return replace(decided, statement=statement, status="proved" if agrees else "refuted")
         if self.certificate is not None:
             return self.certificate.verify()

@@ -85,10 +85,10 @@ class ExtendedSupport:
             multipliers = None if self.certificate is None else self.certificate.dense()
             return prove_extended_support(self.data, self.pattern, self.direction, multipliers)
         added = self.support & ~self.data.support
-        stands = True
+        stands = not bool((self.data.support & ~self.support).any())
         if self.certificate is not None:
             blocked = (self.certificate.dense() < 0) & ~self.data.support
-            stands = self.certificate.verify(tol) and torch.equal(blocked, added)
+            stands &= self.certificate.verify(tol) and torch.equal(blocked, added)
         if self.direction is not None:
             logits = self.data.embeddings @ self.direction.T
             stands &= float(self.pattern.spread(logits).max()) <= tol

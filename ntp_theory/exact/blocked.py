@@ -20,7 +20,7 @@ from torch import Tensor
 from ..dataset import NTPDataset
 from ..support import SupportPattern
 from .multipliers import Entries, exact_multipliers
-from .rationals import primitive_rows, rational, snap
+from .rationals import NotExact, primitive_rows, rational, snap
 
 __all__ = ["block"]
 
@@ -30,8 +30,8 @@ AT_ONCE = 600
 Mask = NDArray[np.bool_]
 
 
-def block(data: NTPDataset, pattern: SupportPattern, multipliers: Tensor) -> list[Entries] | str:
-    """Certificates that together block every off-support pair of the extended supports, or what is missing.
+def block(data: NTPDataset, pattern: SupportPattern, multipliers: Tensor) -> list[Entries]:
+    """Certificates that together block every off-support pair of the extended supports.
 
     Parameters
     ----------
@@ -43,7 +43,12 @@ def block(data: NTPDataset, pattern: SupportPattern, multipliers: Tensor) -> lis
 
     Returns
     -------
-    list of Entries or str
+    list of Entries
+
+    Raises
+    ------
+    NotExact
+        If some pair is left.
 
     Notes
     -----
@@ -61,18 +66,17 @@ def block(data: NTPDataset, pattern: SupportPattern, multipliers: Tensor) -> lis
     if len(places) <= AT_ONCE:
         given = [(j, v, float(multipliers[j, v])) for j, v in places]
         found = exact_multipliers(data, given, [bool(settled[j, v]) for j, v in places])
-        if isinstance(found, str):
-            return found
         for j, v, _ in found:
             settled[j, v] = True
         out = [found]
     else:
         out = _Pairs(data, pattern).settle(settled)
     left = pattern.mask().cpu().numpy() & ~settled
-    if not left.any():
-        return out
-    j, v = np.argwhere(left)[0].tolist()
-    return f"{left.sum()} blocked pairs have no exact proof, {data.token_name(v)} after {data.context_name(j)} first"
+    if left.any():
+        j, v = np.argwhere(left)[0].tolist()
+        first = f"{data.token_name(v)} after {data.context_name(j)}"
+        raise NotExact(f"{left.sum()} blocked pairs have no exact proof, {first} is one")
+    return out
 
 
 class _Pairs:
@@ -131,10 +135,7 @@ class _Pairs:
     def _exact(self, contexts: list[int], g: NDArray[np.float64], sign: NDArray[np.int64]) -> list[tuple[int, Any]]:
         """Exact g next to a float one, on the embeddings themselves; empty if a sign does not survive."""
         near = (g / self._lengths[contexts]).tolist()
-        rows = [
-            {i: x for i, j in enumerate(contexts) if (x := self._embeddings[j][k])}
-            for k in range(len(self._embeddings[0]))
-        ]
+        rows = [{i: self._embeddings[j][k] for i, j in enumerate(contexts)} for k in range(len(self._embeddings[0]))]
         order = sorted(range(len(contexts)), key=lambda i: (abs(sign[i]), -abs(g[i])))
         exact = snap(rows, [rational(0)] * len(rows), near, order)
         if exact is None or any(s * x <= 0 for s, x in zip(sign.tolist(), exact, strict=True) if s):

@@ -7,10 +7,10 @@ from torch import Tensor
 from ..dataset import NTPDataset
 from ..support import SupportPattern
 from .blocked import block
-from .direction import Decoder, exact_direction
-from .direction import in_words as decoder_in_words
-from .multipliers import Entries, in_words
+from .direction import Decoder, decoder_in_words, exact_direction
+from .multipliers import Entries, entries_in_words
 from .proof import Proof, document
+from .rationals import NotExact
 
 __all__ = ["prove_extended_support"]
 
@@ -45,20 +45,25 @@ def prove_extended_support(
     >>> prove_extended_support(answer.data, answer.pattern, None, answer.certificate.dense()).status
     'proved'
     """
-    blocked: list[Entries] | str = [] if multipliers is None else block(data, pattern, multipliers)
-    decoder: Decoder | str | None = None if direction is None else exact_direction(data, pattern, direction)
-    for found in (blocked, decoder):
-        if isinstance(found, str):
-            return Proof("extended support", "not certified", found, None)
-    assert not isinstance(blocked, str) and not isinstance(decoder, str)
-    added = len(pattern.tokens) - len(data.pattern.tokens)
-    if (added > 0) != bool(blocked) or (pattern.num_off_support > 0) != (decoder is not None):
-        return Proof("extended support", "not certified", "one of its two certificates is missing", None)
-    starts = [*pattern.starts.tolist(), len(pattern.tokens)]
+    added = pattern.mask() & ~data.support
+    if bool((data.support & ~pattern.mask()).any()):
+        return Proof("extended support", "refuted", "it does not contain the supports", None)
+    if bool(added.any()) != (multipliers is not None) or (pattern.num_off_support > 0) != (direction is not None):
+        return Proof("extended support", "refuted", "its certificates are not those that its supports need", None)
+    blocked: list[Entries] = []
+    decoder: Decoder | None = None
+    try:
+        if multipliers is not None:
+            blocked = block(data, pattern, multipliers)
+        if direction is not None:
+            decoder = exact_direction(data, pattern, direction)
+    except NotExact as reason:
+        return Proof("extended support", "not certified", str(reason), None)
     proof = {
-        "extended": [pattern.tokens[a:b].tolist() for a, b in zip(starts, starts[1:], strict=False)],
+        "extended": pattern.rows(),
         "direction": decoder and decoder_in_words(decoder),
-        "blocked": [in_words(entries) for entries in blocked],
+        "blocked": [entries_in_words(entries) for entries in blocked],
     }
-    words = f"{added} pairs blocked by {len(blocked)} exact combinations, {pattern.num_off_support} separated exactly"
+    pairs = f"{int(added.sum())} pairs blocked by {len(blocked)} exact combinations"
+    words = f"{pairs}, {pattern.num_off_support} separated exactly"
     return Proof("extended support", "proved", words, document("extended support", data, proof))

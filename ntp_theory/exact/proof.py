@@ -25,12 +25,13 @@ class Proof:
     ----------
     statement : str
     status : str
-        "proved", "refuted", or "not certified": the evidence at hand neither proves nor refutes it exactly.
+        "proved"; "refuted": the statement is false, or the object that should prove it breaks a rule by more than
+        rounding; "not certified": no exact object was found next to it, which decides nothing.
     reason : str
         How, or why not, in words.
     document : dict or None
-        If something was proved, the certificate: the data and the multipliers or decoders as exact rationals, in the
-        form that ``python -m proofs_check certificate FILE`` checks without this library.
+        If something was proved, be it the opposite, the certificate: the data and the multipliers or decoders as
+        exact rationals, in the form that ``python -m proofs_check certificate FILE`` checks without this library.
 
     Examples
     --------
@@ -59,28 +60,25 @@ class Proof:
         Raises
         ------
         UsageError
-            If nothing was proved.
+            If there is no certificate.
         """
         if self.document is None:
-            raise UsageError(f"{self.statement!r} is {self.status}; only a certificate that proves something is saved")
+            raise UsageError(f"{self.statement!r} is {self.status} and has no certificate; there must be one to save")
         return runs.write_text(path, json.dumps(self.document, allow_nan=False) + "\n")
 
 
 def document(statement: str, data: NTPDataset, proof: dict[str, Any], *, masses: bool = False) -> dict[str, Any]:
     """The saved form of a certificate; ``masses`` adds the conditionals, by which few statements are affected."""
-    starts = [*data.pattern.starts.tolist(), len(data.pattern.tokens)]
-    rows = [slice(a, b) for a, b in zip(starts, starts[1:], strict=False)]
-    tokens = data.pattern.tokens.tolist()
     content: dict[str, Any] = {
         "vocab_size": data.vocab_size,
         "token_names": data.token_names and list(data.token_names),
         "context_names": data.context_names and list(data.context_names),
         "embeddings": [[_words(x) for x in row] for row in data.embeddings.double().tolist()],
-        "supports": [tokens[row] for row in rows],
+        "supports": data.pattern.rows(),
     }
     if masses:
-        mass = (data.conditionals.double() if data.counts is None else data.counts).tolist()
-        content["masses"] = [[_words(x) for x in mass[row]] for row in rows]
+        mass = data.conditionals.double() if data.counts is None else data.counts
+        content["masses"] = [[_words(x) for x in part.tolist()] for part in mass.split(data.pattern.sizes.tolist())]
     return {
         "format": "ntp_theory certificate",
         "format_version": 1,

@@ -13,7 +13,6 @@ from ..errors import SolverError, UsageError
 
 __all__ = [
     "LARGEST",
-    "PRIME",
     "Row",
     "common_denominator",
     "echelon",
@@ -26,11 +25,17 @@ __all__ = [
     "solve",
 ]
 
-# Ranks and pivots are read off modulo this prime. A rank modulo a prime never exceeds the rational one, and every
-# solution is checked against all equations, so an unlucky prime can cost an answer but cannot make it wrong.
-PRIME = 2**61 - 1
+# Ranks and pivots are read off modulo a prime. A rank modulo a prime never exceeds the rational one, and every solution
+# is checked against all equations, so a prime that the data conspires against cannot make an answer wrong; the next
+# is then tried. They are no neighbours of powers of two, which floats are made of.
+PRIMES = (6278868125577681443, 5382556376929263269, 6775513028874476317)
 # Unknowns of one dense solve; a thousand of 53 bits take some ten seconds.
 LARGEST = 1500
+
+
+class NotExact(Exception):
+    """No exact object was found next to a float one; the message says which rule it breaks."""
+
 
 Row = Mapping[int, int]
 """A sparse row of integers: column to value."""
@@ -143,7 +148,7 @@ def rank(rows: Sequence[Row], width: int) -> int:
     >>> rank([{0: 1, 1: 2}, {0: 2, 1: 4}], 2)
     1
     """
-    return int(_dense(rows, width).rank()) if rows and width else 0
+    return int(_dense(rows, width, PRIMES[0]).rank()) if rows and width else 0
 
 
 def snap(rows: Sequence[Row], right: Sequence[Any], near: Sequence[float], order: Iterable[int]) -> list[Any] | None:
@@ -177,8 +182,17 @@ def snap(rows: Sequence[Row], right: Sequence[Any], near: Sequence[float], order
     >>> snap([{0: 1}, {0: 2}], [rational(1), rational(3)], [1.0], range(1)) is None
     True
     """
-    order, solution = list(order), [rational(x) for x in near]
-    chosen, pivots = echelon([{i: row[c] for i, c in enumerate(order) if c in row} for row in rows], len(order))
+    order = list(order)
+    attempts = (_snap(rows, right, near, order, prime) for prime in PRIMES)
+    return next((found for found in attempts if found is not None), None)
+
+
+def _snap(
+    rows: Sequence[Row], right: Sequence[Any], near: Sequence[float], order: Sequence[int], prime: int
+) -> list[Any] | None:
+    solution = [rational(x) for x in near]
+    ordered = [{i: row[c] for i, c in enumerate(order) if c in row} for row in rows]
+    chosen, pivots = echelon(ordered, len(order), prime)
     columns = [order[i] for i in pivots]
     pivotal = set(columns)
     missing = [
@@ -187,7 +201,7 @@ def snap(rows: Sequence[Row], right: Sequence[Any], near: Sequence[float], order
     ]
     numerators, denominator = solve([rows[i] for i in chosen], columns, [[missing[i]] for i in chosen])
     whole = {c: x for c, (x,) in zip(columns, numerators, strict=True)}
-    for row, b in zip(rows, missing, strict=True):  # contradictory rows, or bad luck with the prime
+    for row, b in zip(rows, missing, strict=True):
         if sum(value * whole[i] for i, value in row.items() if i in pivotal) != b * denominator:
             return None
     for c, x in whole.items():
@@ -195,22 +209,24 @@ def snap(rows: Sequence[Row], right: Sequence[Any], near: Sequence[float], order
     return solution
 
 
-def echelon(rows: Sequence[Row], width: int) -> tuple[list[int], list[int]]:
+def echelon(rows: Sequence[Row], width: int, prime: int = PRIMES[0]) -> tuple[list[int], list[int]]:
     """Indices of independent rows and of the pivot columns, as many as the rank modulo the prime.
+
+    They are independent over the rationals too; that there are no more of them is for the caller to check.
 
     Examples
     --------
     >>> echelon([{0: 1, 1: 2}, {0: 2, 1: 4}, {1: 1}], 2)
     ([0, 2], [0, 1])
     """
-    columns = _pivots(_dense(rows, width)) if rows and width else []
+    columns = _pivots(_dense(rows, width, prime)) if rows and width else []
     transposed: list[dict[int, int]] = [{} for _ in columns]
     place = {c: k for k, c in enumerate(columns)}
     for i, row in enumerate(rows):
         for c, value in row.items():
             if c in place:
                 transposed[place[c]][i] = value
-    return (_pivots(_dense(transposed, len(rows))) if columns else []), columns
+    return (_pivots(_dense(transposed, len(rows), prime)) if columns else []), columns
 
 
 def solve(rows: Sequence[Row], columns: Sequence[int], right: Sequence[Sequence[Any]]) -> tuple[list[list[Any]], Any]:
@@ -233,10 +249,10 @@ def solve(rows: Sequence[Row], columns: Sequence[int], right: Sequence[Sequence[
     return numerators.tolist(), denominator
 
 
-def _dense(rows: Sequence[Row], width: int) -> Any:
-    """The rows modulo the prime."""
-    entries = [row.get(i, 0) % PRIME for row in rows for i in range(width)]
-    return _flint().nmod_mat(len(rows), width, entries, PRIME)
+def _dense(rows: Sequence[Row], width: int, prime: int) -> Any:
+    """The rows modulo a prime."""
+    entries = [row.get(i, 0) % prime for row in rows for i in range(width)]
+    return _flint().nmod_mat(len(rows), width, entries, prime)
 
 
 def _pivots(matrix: Any) -> list[int]:

@@ -15,12 +15,10 @@ from .. import runs
 from ..dataset import NTPDataset
 from ..errors import CheckpointError
 from ..exact import Proof, prove_max_margin
+from ..exact.max_margin import NEAR
 from ..subspace import data_subspace
 
 __all__ = ["SVMSolution"]
-
-# What is within this of the rules, relative, is taken for a rounding of the exact solution.
-NEAR = 1e-4
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -134,7 +132,7 @@ class SVMSolution:
             If ``exact`` and python-flint is not installed.
         """
         if exact:
-            if not self.verify(tol=NEAR):
+            if not (max(self.primal_residual(), self.dual_residual()) <= NEAR and self.dual_value() > -math.inf):
                 words = f"the direction or the multipliers break a rule by more than {NEAR:g}"
                 return Proof("max margin", "refuted", words, None)
             return prove_max_margin(self.data, self.direction, self.duals)

@@ -12,10 +12,12 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import ntp_theory as ntp
-from ntp_theory.conditions import ExtendedSupport, FarkasCertificate
+from ntp_theory.claims.bias.definitions import strict_pairs
+from ntp_theory.claims.rational import is_compatible
+from ntp_theory.conditions import Contradiction, ExtendedSupport, FarkasCertificate
 from ntp_theory.construct import DESIGNED, designed, documentation_text, from_text, sep_incompat
 from ntp_theory.dataset import NTPDataset
-from ntp_theory.exact import Proof
+from ntp_theory.exact import Proof, compatible, prove_max_margin, rationals
 from ntp_theory.support import SupportPattern
 from ntp_theory.testing import datasets
 from proofs_check.__main__ import main as recheck
@@ -31,6 +33,16 @@ def rechecked(proof, folder):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("certificates")
+
+
+@st.composite
+def integer_datasets(draw):
+    """Counts up to 4 on embeddings with entries up to 2, no two the same."""
+    d, v = draw(st.integers(1, 3)), draw(st.integers(2, 4))
+    vectors = st.tuples(*[st.integers(-2, 2)] * d)
+    h = draw(st.lists(vectors, min_size=1, max_size=5, unique=True))
+    row = st.lists(st.integers(0, 4), min_size=v, max_size=v).filter(any)
+    return NTPDataset.from_counts([list(map(float, x)) for x in h], [draw(row) for _ in h])
 
 
 @FEW
@@ -56,6 +68,13 @@ def test_max_margin(folder, data):
     numerator, _, denominator = proof.document["proof"]["norm_squared"].partition("/")
     norm = (int(numerator) / int(denominator or 1)) ** 0.5
     assert abs(norm - solution.norm) <= solution.distance_bound() + 1e-15 * norm
+
+
+@given(integer_datasets())
+def test_against_other_solvers(data):
+    """Compatibility against relations found by sympy, extended supports against the linear program as it stands."""
+    assert ntp.check_compatibility(data, exact=True).compatible == is_compatible(data)
+    assert torch.equal(strict_pairs(data) > 0.5, ~ntp.extended_support(data, exact=True).support)
 
 
 @pytest.mark.parametrize("name", DESIGNED)
@@ -94,6 +113,45 @@ def test_rounding_decides_compatibility_of_floats():
     assert ntp.check_compatibility(counts, exact=True).compatible
     answer = ntp.check_compatibility(floats, exact=True)
     assert not answer.compatible and 0 < answer.residual < 1e-15
+
+
+# Hard data.
+
+
+@pytest.mark.parametrize("primes", [rationals.PRIMES, (2**61 - 1, *rationals.PRIMES)])
+def test_a_prime_that_the_data_conspires_against_changes_no_answer(monkeypatch, folder, primes):
+    """2^61 is 1 modulo 2^61 - 1, which makes independent embeddings look equal."""
+    monkeypatch.setattr(rationals, "PRIMES", primes)
+    monkeypatch.setattr(compatible, "PRIMES", primes)
+    h = [[1.0, 2.0**61], [1.0, 1.0]]
+    answer = ntp.check_compatibility(NTPDataset.from_counts(h, [[2, 1], [3, 1]]), exact=True)
+    assert answer.compatible and rechecked(answer.proof, folder)
+    data = NTPDataset(h, [[1.0, 0.0], [0.0, 1.0]])
+    assert ntp.check_separability(data, exact=True).separable
+
+
+def test_small_multipliers_do_not_move_large_ones(folder):
+    """The multiplier of the third context is 2^-34 of the others, and so is its rounding error."""
+    h = [[1.0, 1.0], [-1.0, -1.0 + 2**-34], [0.0, -1.0]]
+    answer = ntp.check_separability(NTPDataset(h, [[1.0, 0.0]] * 3))
+    assert not answer.separable
+    proof = answer.verify(exact=True)
+    assert proof and rechecked(proof, folder)
+
+
+@pytest.mark.parametrize("k", range(1, 9))
+def test_constraints_that_are_tied_up_to_rounding(folder, k):
+    """Three embeddings on a line but for rounding: no decoder meets all three margins with equality."""
+    a, b = [k / 9, 1 - k / 9], [0.7, 0.3]
+    solution = ntp.solve_svm(NTPDataset([a, b, [b[0] - a[0], b[1] + a[1]]], [[1.0, 0.0]] * 3))
+    proof = solution.verify(exact=True)
+    assert proof and rechecked(proof, folder)
+
+
+def test_large_embeddings_of_small_margin(folder):
+    data = NTPDataset.from_counts([[2.0**18, -(2.0**18)], [2.0**-7, -(2.0**-7)]], [[0, 2, 0, 2], [0, 3, 0, 0]])
+    proof = ntp.predict(data).svm.verify(exact=True)
+    assert proof and rechecked(proof, folder)
 
 
 # Wrong certificates.
@@ -169,14 +227,48 @@ def _margin(data, direction):
 def test_a_support_wrong_by_one_token_is_caught(data, draw):
     """One token more or less in the extended supports: no certificate of the true ones fits."""
     extended = ntp.extended_support(data)
-    free = (~data.support).nonzero().tolist()
-    assume(free)
-    j, v = draw.draw(st.sampled_from(free))
+    j, v = draw.draw(st.integers(0, data.num_contexts - 1)), draw.draw(st.integers(0, data.vocab_size - 1))
     mask = extended.support.clone()
     mask[j, v] = ~mask[j, v]
+    assume(bool(mask.any(1).all()))
     wrong = ExtendedSupport(SupportPattern.from_mask(mask), extended.direction, extended.certificate, data)
     assert not wrong.verify()
     assert not wrong.verify(exact=True)
+
+
+def test_the_evidence_for_compatibility_is_verified_too():
+    """The right answer with the wrong solution, or the wrong relation, is refuted."""
+    yes = ntp.check_compatibility(NTPDataset.from_counts([[1.0], [2.0]], [[2, 1], [4, 1]]))
+    shift = torch.tensor([[5.0], [0.0]]).double()
+    assert replace(yes, solution=yes.solution + shift).verify(exact=True).status == "refuted"
+    no = ntp.check_compatibility(NTPDataset.from_counts([[1.0], [2.0]], [[2, 1], [3, 1]]))
+    doubled = no.certificate.coefficients.clone()
+    doubled[0] *= 2
+    wrong = replace(no.certificate, coefficients=doubled)
+    assert replace(no, certificate=wrong).verify(exact=True).status == "refuted"
+    assert wrong.verify(exact=True).status == "refuted"
+
+
+def test_a_relation_off_the_supports_is_refuted():
+    data = NTPDataset.from_counts([[1.0], [2.0]], [[2, 1, 0], [3, 1, 0]])
+    where = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 2, 0, 2])
+    outside = Contradiction(*where, torch.tensor([2.0, -2.0, -1.0, 1.0]).double(), 1.0, 0.0, data)
+    assert "off the supports" in outside.verify(exact=True).reason
+
+
+def test_malformed_certificates_are_named():
+    data = NTPDataset([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]])
+    answer = ntp.check_separability(data)
+    certificate = answer.certificate
+    twice = replace(certificate, tokens=torch.zeros_like(certificate.tokens))
+    with pytest.raises(ntp.errors.UsageError, match="two coefficients for one context"):
+        twice.verify(exact=True)
+    nan = replace(certificate, coefficients=certificate.coefficients * torch.nan)
+    with pytest.raises(ntp.errors.UsageError, match="the coefficient nan"):
+        nan.verify(exact=True)
+    solution = ntp.solve_svm(NTPDataset([[1.0]], [[1.0, 0.0]]))
+    with pytest.raises(ntp.errors.UsageError, match="shape"):
+        prove_max_margin(solution.data, solution.direction[:, :0], solution.duals)
 
 
 @FEW
@@ -245,7 +337,7 @@ def test_a_proof_is_saved_as_json(tmp_path):
 
 
 def test_nothing_is_saved_without_a_proof(tmp_path):
-    with pytest.raises(ntp.errors.UsageError, match="not certified; only"):
+    with pytest.raises(ntp.errors.UsageError, match="not certified and has no certificate"):
         Proof("separable", "not certified", "", None).save(tmp_path / "proof.json")
     assert not list(tmp_path.iterdir())
 
