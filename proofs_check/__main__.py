@@ -30,9 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         return _certificate(arguments.files, arguments.json)
-    except BrokenPipeError:  # the reader, as `head`, has seen enough
+    except OSError as error:  # of standard output: trouble with a file is in its report
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        if isinstance(error, BrokenPipeError):  # the reader, as `head`, has seen enough
+            return 141
+        _complain(f"error: cannot write: {error.strerror}")
+        return 2
     except KeyboardInterrupt:
         _complain("interrupted")
         return 130

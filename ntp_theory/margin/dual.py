@@ -4,11 +4,12 @@
 most 0 off the supports (`svm/dual`). Then ``W_mm = C^T H`` and the off-support entries are minus the
 multipliers. A gradient step costs two products with the embeddings and one row-wise projection; constraints are never
 listed. Well-conditioned data is solved by these alone; what is left after some hundred steps is left to
-`ntp_theory.margin.newton`, which no condition slows down.
+`ntp_theory.margin.newton`, which no condition slows down, and its last digits to `ntp_theory.margin.polish`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from ..cone import project_cone
 from ..dataset import NTPDataset
 from ..subspace import data_subspace
 from .newton import Proximal
+from .polish import polish
 
 __all__ = ["DualIterate", "solve_dual"]
 
@@ -48,8 +50,12 @@ class DualIterate:
 
 # Gradient steps before second-order ones: on well-separated data they are cheaper and enough.
 FIRST_ORDER = 100
-# Proximal parameter to begin with, times ||H||^2, and its growth from step to step; after a failure both are less.
-START, GROWTH, CAREFUL = 1e2, 10.0, 1.5
+# Proximal parameter to begin with, times ||H||^2; its growth after a step of so many rounds, and after a failed one.
+START = 1e2
+GROWTH = ((2, 10.0), (4, 4.0), (7, 2.0), (math.inf, 1.2))
+SHRINKAGE = 1 / 8
+# Below this gap the active constraints may be known, and polishing is worth a try.
+CLOSE = 1e-2
 # A gap that has not shrunk by a tenth in this many proximal steps has met rounding.
 STALL = 8
 # Beyond these, times ||H||^2, steps move nothing, or rounding decides what they do.
@@ -88,12 +94,14 @@ def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, when_stuck:
             return best
     if best.direction is None:  # far from the solution, if there is one: worth settling first
         when_stuck()
-    marked, improved = best.gap, k
+    marked, stalled = best.gap, 0
     for after, i in _proximal_steps(data, point, lipschitz, max_iterations - k):
         best = _better(best, _judge(after, data, k + i))
-        if best.gap < 0.9 * marked:
-            marked, improved = best.gap, k + i
-        if best.gap <= tol or (best.direction is not None and k + i - improved > STALL):
+        if tol < best.gap < CLOSE:
+            best = _better(best, _judge(polish(after, data), data, k + i))
+        stalled = 0 if best.gap < 0.9 * marked or best.direction is None else stalled + 1
+        marked = min(marked, best.gap) if stalled == 0 else marked
+        if best.gap <= tol or stalled > STALL:
             break
     return best
 
@@ -118,16 +126,17 @@ def _gradient_steps(data: NTPDataset, lipschitz: float, count: int) -> Iterator[
 
 def _proximal_steps(data: NTPDataset, c: Tensor, lipschitz: float, count: int) -> Iterator[tuple[Tensor, int]]:
     """Proximal steps of growing length from ``c``; a step that fails is tried again, shorter."""
-    proximal, sigma, growth = Proximal(data), START / lipschitz, GROWTH
+    proximal, sigma = Proximal(data), START / lipschitz
     for i in range(1, count + 1):
-        after = proximal.step(c, sigma)
+        after, rounds = proximal.step(c, sigma)
         if after is None:
-            sigma, growth = sigma / GROWTH**1.5, CAREFUL
+            sigma *= SHRINKAGE
         else:
-            c, sigma = after, sigma * growth
+            c = after
+            sigma *= next(growth for limit, growth in GROWTH if rounds <= limit)
+            yield c, i
         if not SHORTEST < sigma * lipschitz < LONGEST:
             return
-        yield c, i
 
 
 def _judge(c: Tensor, data: NTPDataset, iterations: int) -> DualIterate:

@@ -23,7 +23,7 @@ from ..dataset import NTPDataset
 __all__ = ["Proximal"]
 
 # Rounds of Newton's method before a step counts as failed, and refinements of each linear system.
-ROUNDS, REFINEMENTS = 25, 2
+ROUNDS, REFINEMENTS = 12, 2
 
 
 class Proximal:
@@ -40,30 +40,30 @@ class Proximal:
     Examples
     --------
     >>> data = NTPDataset([[2.0]], [[1.0, 0.0]])
-    >>> step = Proximal(data).step(torch.zeros(1, 2, dtype=torch.float64), 1e9)
-    >>> (step.T @ data.embeddings).flatten()
-    tensor([ 0.2500, -0.2500], dtype=torch.float64)
+    >>> after, rounds = Proximal(data).step(torch.zeros(1, 2, dtype=torch.float64), 1e9)
+    >>> (after.T @ data.embeddings).flatten(), rounds
+    (tensor([ 0.2500, -0.2500], dtype=torch.float64), 1)
     """
 
     def __init__(self, data: NTPDataset) -> None:
         self._h, self._support, self._pattern = data.embeddings, data.support, data.pattern
         self._target = data.support.to(data.embeddings.dtype)
 
-    def step(self, c: Tensor, sigma: float) -> Tensor | None:
-        """The proximal step from ``c`` (m, V); None if the entries that are not zero kept changing."""
+    def step(self, c: Tensor, sigma: float) -> tuple[Tensor | None, int]:
+        """The proximal step from ``c`` (m, V) and the rounds it took; None if its non-zero entries kept changing."""
         right = self._target + c / sigma
         projection, _ = project_cone(c + sigma * (self._target - self._logits(c)), self._pattern)
         active = self._support | (projection < 0)
-        for _ in range(ROUNDS):
+        for rounds in range(1, ROUNDS + 1):
             try:
                 after, levels = self._solve(right, active, sigma)
             except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-                return None
+                break
             wanted = self._support | (right - self._logits(after) < levels[:, None])
             if torch.equal(wanted, active):
-                return after
+                return after, rounds
             active = wanted
-        return None
+        return None, ROUNDS
 
     def _logits(self, c: Tensor) -> Tensor:
         """``H W^T`` of ``W = C^T H``."""

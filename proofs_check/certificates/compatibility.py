@@ -11,8 +11,7 @@ from .data import Data, Matrix, read_decoder
 from .document import Node
 from .errors import RefutedError
 from .linear import Finding, check_sums, check_vanishes, read_multipliers
-from .separability import listed
-from .wording import exact, log_of_product, shortened
+from .wording import exact, listed, log_of_product, shortened
 
 __all__ = ["compatible", "not_compatible"]
 
@@ -59,7 +58,7 @@ def _independent(data: Data, proof: Node) -> Finding:
     """Equations whose left-hand sides are independent have a solution whatever the right-hand sides are."""
     node = proof.fields(("independent_mod",))["independent_mod"]
     prime = node.integer()
-    if prime >= PRIME_LIMIT:
+    if not 1 < prime < PRIME_LIMIT:
         node.fail(f"a prime below {PRIME_LIMIT}")
     if not is_prime(prime):
         raise RefutedError(f"{node.place}: must be a prime; {prime} is not")
@@ -88,10 +87,7 @@ def _independent(data: Data, proof: Node) -> Finding:
 def _solved(data: Data, proof: Node) -> Finding:
     """Log-odds that are integer combinations of a few logarithms, and a decoder for each of these."""
     fields = proof.fields(("base", "exponents", "solutions"))
-    base = [node.integer() for node in fields["base"].entries()]
-    for node, b in zip(fields["base"].entries(), base, strict=True):
-        if b <= 1:
-            node.fail("an integer above 1")
+    base = [_above_one(node) for node in fields["base"].entries()]
     exponents = [
         [[e.integer() for e in entry.entries(len(base), "integers")] for entry in row.entries(len(support), "entries")]
         for row, support in zip(fields["exponents"].entries(data.num_contexts, "rows"), data.supports, strict=True)
@@ -116,6 +112,13 @@ def _solved(data: Data, proof: Node) -> Finding:
         + (f"{len(base)} integers b: {listing}." if base else "no b at all: it is 0, and all log-odds are."),
     ]
     return Finding(words, {"equations": equations, "base": len(base)})
+
+
+def _above_one(node: Node) -> int:
+    b = node.integer()
+    if b <= 1:
+        node.fail("an integer above 1")
+    return b
 
 
 def _check_difference(data: Data, solution: Matrix, where: tuple[int, int, int], power: int, place: str) -> None:

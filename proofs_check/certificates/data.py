@@ -12,6 +12,8 @@ from .wording import shortened
 
 __all__ = ["Data", "Matrix", "read_data", "read_decoder", "read_supports"]
 
+VOCAB_LIMIT = 10**9  # so that sizes and tokens can be printed; memory grows with the file, not with the vocabulary
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -55,11 +57,11 @@ class Data:
 
     def token(self, v: int) -> str:
         """Token v by its quoted name, or its index."""
-        return shortened(repr(self.token_names[v])) if self.token_names else f"#{v}"
+        return _quoted(self.token_names, v)
 
     def context(self, j: int) -> str:
         """Context j by its quoted name, or its index."""
-        return shortened(repr(self.context_names[j])) if self.context_names else f"#{j}"
+        return _quoted(self.context_names, j)
 
     def pair(self, j: int, v: int) -> str:
         """Token v after context j, in words."""
@@ -70,9 +72,7 @@ def read_data(node: Node, with_masses: bool) -> Data:
     """The member ``data`` of a certificate."""
     required = ("vocab_size", "embeddings", "supports", *(("masses",) if with_masses else ()))
     fields = node.fields(required, ("token_names", "context_names"))
-    vocab_size = fields["vocab_size"].value
-    if not isinstance(vocab_size, int) or isinstance(vocab_size, bool) or vocab_size < 1:
-        fields["vocab_size"].fail("an integer of at least 1")
+    vocab_size = fields["vocab_size"].between(1, VOCAB_LIMIT)
     rows = fields["embeddings"].entries()
     if not rows:
         fields["embeddings"].fail("a list of at least one row")
@@ -82,10 +82,8 @@ def read_data(node: Node, with_masses: bool) -> Data:
     embeddings = Matrix.of([[x.rational() for x in row.entries(dim, "numbers")] for row in rows])
     supports = read_supports(fields["supports"], len(rows), vocab_size)
     masses = _read_masses(fields["masses"], supports) if with_masses else []
-    token_names, context_names = (
-        None if name not in fields or fields[name].is_null else [x.text() for x in fields[name].entries(size, "names")]
-        for name, size in (("token_names", vocab_size), ("context_names", len(rows)))
-    )
+    token_names = _read_names(fields.get("token_names"), vocab_size)
+    context_names = _read_names(fields.get("context_names"), len(rows))
     return Data(vocab_size, embeddings, supports, masses, token_names, context_names)
 
 
@@ -94,7 +92,7 @@ def read_supports(node: Node, num_contexts: int, vocab_size: int) -> list[list[i
     supports = []
     for row in node.entries(num_contexts, "rows, one a context"):
         entries = row.entries()
-        support = [entry.index(vocab_size) for entry in entries]
+        support = [entry.between(0, vocab_size - 1) for entry in entries]
         if not support:
             row.fail("a list of at least one token")
         for entry, before, token in zip(entries[1:], support, support[1:], strict=False):
@@ -106,11 +104,22 @@ def read_supports(node: Node, num_contexts: int, vocab_size: int) -> list[list[i
 
 def read_decoder(node: Node, data: Data) -> Matrix:
     """A decoder: one row a token, of the width of the embeddings; null is a row of zeros."""
-    zero = [Fraction(0)] * data.dim
-    rows = node.entries(data.vocab_size, "rows, one a token")
-    return Matrix.of(
-        [zero if row.is_null else [x.rational() for x in row.entries(data.dim, "numbers")] for row in rows]
-    )
+    nodes = node.entries(data.vocab_size, "rows, one a token")
+    given = Matrix.of([[x.rational() for x in row.entries(data.dim, "numbers")] for row in nodes if not row.is_null])
+    rows, zero = iter(given.rows), [0] * data.dim  # one list of zeros for all tokens without a row
+    return Matrix([zero if row.is_null else next(rows) for row in nodes], given.scale)
+
+
+def _read_names(node: Node | None, size: int) -> list[str] | None:
+    """Distinct names, if there are any: what is said of a name must be true of one token or context only."""
+    if node is None or node.is_null:
+        return None
+    first: dict[str, Node] = {}
+    for entry in node.entries(size, "names"):
+        other = first.setdefault(entry.text(), entry)
+        if other is not entry:
+            entry.fail(f"other than {other.place}")
+    return list(first)
 
 
 def _read_masses(node: Node, supports: list[list[int]]) -> list[list[Fraction]]:
@@ -123,3 +132,12 @@ def _read_masses(node: Node, supports: list[list[int]]) -> list[list[Fraction]]:
                 entry.fail("positive")
         masses.append(numbers)
     return masses
+
+
+def _quoted(names: list[str] | None, index: int) -> str:
+    """A name in quotes, with the index behind it if it had to be shortened; else the index."""
+    if names is None:
+        return f"#{index}"
+    quoted = repr(names[index])
+    short = shortened(quoted)
+    return quoted if short == quoted else f"{short} (#{index})"

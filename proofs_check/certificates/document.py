@@ -54,9 +54,9 @@ class Node:
     def entries(self, length: int | None = None, what: str = "entries") -> list[Node]:
         """The entries of a list, of the given length if there is one."""
         if not isinstance(self.value, list):
-            self.fail("a list" if length is None else f"a list of {exact(length)} {what}")
+            self.fail("a list" if length is None else f"a list of {length} {what}")
         if length is not None and len(self.value) != length:
-            self.fail(f"a list of {exact(length)} {what}")
+            self.fail(f"a list of {length} {what}")
         return [Node(value, f"{self.place}[{i}]") for i, value in enumerate(self.value)]
 
     @property
@@ -70,10 +70,10 @@ class Node:
             self.fail("a string")
         return self.value
 
-    def index(self, size: int) -> int:
-        """A JSON integer from 0 to size - 1."""
-        if not isinstance(self.value, int) or isinstance(self.value, bool) or not 0 <= self.value < size:
-            self.fail(f"an integer from 0 to {exact(size - 1)}")
+    def between(self, first: int, last: int) -> int:
+        """A JSON integer from first to last."""
+        if not isinstance(self.value, int) or isinstance(self.value, bool) or not first <= self.value <= last:
+            self.fail(f"an integer from {first} to {last}")
         return self.value
 
     def rational(self) -> Fraction:

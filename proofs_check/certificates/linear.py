@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
@@ -18,7 +18,7 @@ __all__ = [
     "Multipliers",
     "check_sums",
     "check_vanishes",
-    "combinations",
+    "combination",
     "margins",
     "off_support",
     "read_multipliers",
@@ -46,6 +46,14 @@ class Multipliers:
         return Fraction(self.entries[pair], self.scale)
 
     @property
+    def columns(self) -> dict[int, list[tuple[int, int]]]:
+        """For every token with an entry: pairs of a context and its integer."""
+        columns: dict[int, list[tuple[int, int]]] = {}
+        for (j, v), c in self.entries.items():
+            columns.setdefault(v, []).append((j, c))
+        return columns
+
+    @property
     def num_contexts(self) -> int:
         """How many contexts have an entry."""
         return len({j for j, _ in self.entries})
@@ -56,7 +64,7 @@ def read_multipliers(node: Node, data: Data, integers: bool = False) -> Multipli
     found: dict[tuple[int, int], Fraction] = {}
     for entry in node.entries():
         context, token, coefficient = entry.entries(3, "entries: context, token, coefficient")
-        pair = context.index(data.num_contexts), token.index(data.vocab_size)
+        pair = context.between(0, data.num_contexts - 1), token.between(0, data.vocab_size - 1)
         if pair in found:
             entry.fail(f"the only entry of context {pair[0]}, token {pair[1]}")
         found[pair] = Fraction(coefficient.integer()) if integers else coefficient.rational()
@@ -82,8 +90,8 @@ def check_sums(multipliers: Multipliers, data: Data) -> None:
 def check_vanishes(multipliers: Multipliers, data: Data) -> None:
     """The contexts must cancel for every token: ``sum_j c_jv h_j = 0``."""
     scale = multipliers.scale * data.embeddings.scale
-    for v, vector in combinations(multipliers, data).items():
-        for i, x in enumerate(vector):
+    for v, column in multipliers.columns.items():
+        for i, x in enumerate(combination(column, data)):
             if x:
                 raise RefutedError(
                     f"{multipliers.place}: sum_j c_jv h_j must be 0 for every token; for token {data.token(v)} its "
@@ -106,13 +114,12 @@ def off_support(
     return pairs
 
 
-def combinations(multipliers: Multipliers, data: Data) -> dict[int, list[int]]:
-    """``sum_j c_jv h_j`` for every token with an entry, times the scales of the multipliers and the embeddings."""
-    sums: dict[int, list[int]] = {}
-    for (j, v), c in multipliers.entries.items():
-        scaled = [c * x for x in data.embeddings.rows[j]]
-        sums[v] = [a + b for a, b in zip(sums[v], scaled, strict=True)] if v in sums else scaled
-    return sums
+def combination(column: Iterable[tuple[int, int]], data: Data) -> list[int]:
+    """``sum_j c_jv h_j`` for the column of a token, times the scales of the multipliers and the embeddings."""
+    total = [0] * data.dim
+    for j, c in column:
+        total = [a + c * x for a, x in zip(total, data.embeddings.rows[j], strict=True)]
+    return total
 
 
 def margins(direction: Matrix, data: Data, supports: list[list[int]], place: str) -> Iterator[tuple[int, list[int]]]:

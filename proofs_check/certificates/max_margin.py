@@ -7,7 +7,7 @@ from fractions import Fraction
 from .data import Data, Matrix, read_decoder
 from .document import Node
 from .errors import RefutedError
-from .linear import Finding, Multipliers, check_sums, combinations, margins, off_support, read_multipliers
+from .linear import Finding, Multipliers, check_sums, combination, margins, off_support, read_multipliers
 from .wording import exact, figure, inverse_root, spelled
 
 __all__ = ["max_margin"]
@@ -71,11 +71,10 @@ def _check_margins(direction: Matrix, multipliers: Multipliers, data: Data, plac
 
 def _check_stationarity(direction: Matrix, multipliers: Multipliers, data: Data, place: str) -> None:
     """The direction must be the combination of the constraints: ``w_v = sum_j c_jv h_j``."""
-    combined = combinations(multipliers, data)
+    columns = multipliers.columns
     scale = multipliers.scale * data.embeddings.scale
-    zero = [0] * data.dim
     for v, row in enumerate(direction.rows):
-        for i, (x, y) in enumerate(zip(row, combined.get(v, zero), strict=True)):
+        for i, (x, y) in enumerate(zip(row, combination(columns.get(v, ()), data), strict=True)):
             if x * scale != y * direction.scale:
                 raise RefutedError(
                     f"{place}[{v}][{i}]: must be that of sum_j c_jv h_j, {exact(Fraction(y, scale))}, for token "

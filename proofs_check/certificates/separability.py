@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fractions import Fraction
 
 from .data import Data, Matrix, read_decoder, read_supports
 from .document import Node
 from .errors import RefutedError
 from .linear import Finding, check_sums, check_vanishes, margins, off_support, read_multipliers
-from .wording import approximate, exact, figure, spelled
+from .wording import approximate, exact, figure, listed, spelled
 
-__all__ = ["extended_support", "listed", "not_separable", "separable"]
-
-SHOWN = 8
+__all__ = ["extended_support", "not_separable", "separable"]
 
 
 def separable(data: Data, proof: Node) -> Finding:
@@ -96,12 +93,6 @@ def extended_support(data: Data, proof: Node) -> Finding:
         ]
     figures = {"escaping": escaping, "blocked": [_named(data, pair) for pair in blocked]}
     return Finding(words, figures)
-
-
-def listed(lines: Iterable[str], count: int) -> list[str]:
-    """The first lines, indented, and how many more there are."""
-    shown = [f"  {line}" for line, _ in zip(lines, range(SHOWN), strict=False)]
-    return shown + ([f"  and {count - SHOWN} more"] if count > SHOWN else [])
 
 
 def _strict_margin(

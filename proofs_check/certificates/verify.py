@@ -76,8 +76,8 @@ def verify_file(path: str) -> Report:
     """Verify the certificate in a file."""
     try:
         content = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+    except (OSError, ValueError, MemoryError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error) or "it does not fit in memory"
         return Report(path, "malformed", None, [f"cannot be read: {reason}"])
     return verify(content, path)
 
@@ -91,9 +91,10 @@ def verify(content: bytes, name: str = "certificate") -> Report:
             fields["format"].fail(f'"{FORMAT}"')
         if fields["format_version"].value != FORMAT_VERSION or fields["format_version"].value is True:
             fields["format_version"].fail(str(FORMAT_VERSION))
-        if fields["statement"].text() not in STATEMENTS:
-            fields["statement"].fail("one of " + ", ".join(f'"{known}"' for known in STATEMENTS))
-        statement = fields["statement"].text()
+        claim = fields["statement"]
+        if claim.text() not in STATEMENTS:
+            claim.fail("one of " + ", ".join(f'"{known}"' for known in STATEMENTS))
+        statement = claim.text()
         data = read_data(fields["data"], with_masses=statement in ("compatible", "not compatible"))
         sizes = {"contexts": data.num_contexts, "tokens": data.vocab_size, "dim": data.dim}
         finding = STATEMENTS[statement](data, fields["proof"])
@@ -101,4 +102,6 @@ def verify(content: bytes, name: str = "certificate") -> Report:
         return Report(name, "malformed", statement, [str(error)], sizes)
     except RefutedError as error:
         return Report(name, "refuted", statement, [str(error)], sizes)
+    except MemoryError:
+        return Report(name, "malformed", statement, ["the file: needs more memory than there is"], sizes)
     return Report(name, "proved", statement, finding.words, sizes, finding.figures)

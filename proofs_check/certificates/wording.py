@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from fractions import Fraction
 
-__all__ = ["approximate", "exact", "figure", "inverse_root", "log_of_product", "shortened", "spelled", "whole"]
+__all__ = [
+    "approximate",
+    "exact",
+    "figure",
+    "inverse_root",
+    "listed",
+    "log_of_product",
+    "shortened",
+    "spelled",
+    "whole",
+]
 
 SHORT_BITS = 128
 DIGITS = 12
+SHOWN = 8
 
 
 def whole(digits: str) -> int:
@@ -26,17 +37,17 @@ def whole(digits: str) -> int:
 def exact(number: Fraction | int) -> str:
     """A short number in full, a long one rounded, with its size."""
     x = Fraction(number)
-    top, bottom = x.numerator.bit_length(), x.denominator.bit_length()
-    if max(top, bottom) <= SHORT_BITS:
+    if _is_short(x):
         return str(x)
+    top, bottom = x.numerator.bit_length(), x.denominator.bit_length()
     size = f"{top} bits" if x.denominator == 1 else f"{top} over {bottom} bits"
     return f"about {approximate(x)} (exactly: {size})"
 
 
 def spelled(number: Fraction) -> str:
     """As `exact`, with the decimals of a short fraction behind it."""
-    short = number.denominator == 1 or max(number.numerator.bit_length(), number.denominator.bit_length()) > SHORT_BITS
-    return exact(number) if short else f"{number} ({approximate(number)})"
+    is_short_fraction = number.denominator != 1 and _is_short(number)
+    return f"{number} ({approximate(number)})" if is_short_fraction else exact(number)
 
 
 def approximate(number: Fraction, digits: int = DIGITS) -> str:
@@ -69,13 +80,22 @@ def log_of_product(powers: Mapping[int, int]) -> str:
 
 def figure(number: Fraction) -> dict[str, str | None]:
     """A number for a program to read: exactly if it is short, and rounded."""
-    short = max(number.numerator.bit_length(), number.denominator.bit_length()) <= SHORT_BITS
-    return {"exact": str(number) if short else None, "decimal": approximate(number)}
+    return {"exact": str(number) if _is_short(number) else None, "decimal": approximate(number)}
+
+
+def listed(lines: Iterable[str], count: int) -> list[str]:
+    """The first of so many lines, indented, and how many more there are."""
+    shown = [f"  {line}" for line, _ in zip(lines, range(SHOWN), strict=False)]
+    return shown + ([f"  and {count - SHOWN} more"] if count > SHOWN else [])
 
 
 def shortened(text: str, limit: int = 60) -> str:
     """A text with its middle left out if it is long."""
     return text if len(text) <= limit else f"{text[: limit // 2]}...{text[-limit // 4 :]}"
+
+
+def _is_short(number: Fraction) -> bool:
+    return max(number.numerator.bit_length(), number.denominator.bit_length()) <= SHORT_BITS
 
 
 def _context(digits: int) -> Context:

@@ -19,7 +19,7 @@ def test_a_step_is_the_fixed_point_of_a_projected_gradient_step(data, sigma, see
     """C = P(C_k - sigma gradient(C)) holds at the minimiser, whoever finds it."""
     start, _ = project_cone(torch.randn(data.support.shape, generator=torch.Generator().manual_seed(seed)).double(),
                             data.pattern)  # fmt: skip
-    found = Proximal(data).step(start, sigma)
+    found, _ = Proximal(data).step(start, sigma)
     assume(found is not None)
     descent = data.support.double() - data.embeddings @ (found.T @ data.embeddings).T
     expected, _ = project_cone(start + sigma * descent, data.pattern)
@@ -33,7 +33,7 @@ def test_a_step_is_the_fixed_point_of_a_projected_gradient_step(data, sigma, see
 def test_short_steps_do_not_fail(data):
     """Next to the identity a step changes few signs, so Newton's method ends."""
     sigma = 1e-2 / (1.0 + float(data.embeddings.square().sum()))
-    assert Proximal(data).step(torch.zeros(data.support.shape, dtype=torch.float64), sigma) is not None
+    assert Proximal(data).step(torch.zeros(data.support.shape, dtype=torch.float64), sigma)[0] is not None
 
 
 @pytest.mark.parametrize(("seed", "steps"), [(2, 150), (4, 150)])
