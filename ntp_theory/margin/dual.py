@@ -140,15 +140,19 @@ def _proximal_steps(data: NTPDataset, c: Tensor, lipschitz: float, count: int) -
 
 
 def _judge(c: Tensor, data: NTPDataset, iterations: int) -> DualIterate:
-    """Feasible primal and dual points made from one dual iterate, and their gap."""
-    pattern = data.pattern
-    subspace, weights = data_subspace(data), c.T @ data.embeddings
-    off = -c
+    """Feasible primal and dual points made from one iterate, and their gap."""
+    pattern, subspace, weights = data.pattern, data_subspace(data), c.T @ data.embeddings
+    off = (-c).clamp_(min=0.0)
     off[pattern.contexts, pattern.tokens] = 0.0
     direction = standing_direction(weights, data.embeddings, pattern, subspace)
     if direction is None:
         return DualIterate(None, off, torch.inf, iterations)
-    total, curvature = float(off.sum()), float(subspace.project_complement(weights).square().sum())
+    balanced = -off  # which token of a support makes up for it does not matter on F_perp
+    balanced[torch.arange(len(off), device=off.device), pattern.anchors] = off.sum(1)
+    pull = subspace.project_complement(balanced.T @ data.embeddings)
+    total, curvature = float(off.sum()), float(pull.square().sum())
+    if curvature == 0.0:
+        return DualIterate(direction, off, torch.inf, iterations)
     scale = total / curvature  # the best multiple of this dual point
     primal, dual = 0.5 * float(direction.square().sum()), 0.5 * total * scale
     return DualIterate(direction, off * scale, (primal - dual) / primal, iterations)

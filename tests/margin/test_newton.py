@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from ntp_theory.cone import project_cone
 from ntp_theory.construct import random
-from ntp_theory.margin import solve_svm
+from ntp_theory.margin import SVMSolution, solve_svm
+from ntp_theory.margin.dual import _judge
 from ntp_theory.margin.newton import Proximal
+from ntp_theory.margin.polish import polish
 from ntp_theory.testing import datasets
 
 
@@ -41,3 +43,23 @@ def test_ill_conditioned_data_is_solved(seed, steps):
     """||W_mm|| of 23 and 17, where thousands of gradient steps leave a gap of 1e-6."""
     solution = solve_svm(random(7, 51, 65, 4, rng=seed), tol=1e-12)
     assert solution.norm > 15 and solution.iterations <= steps
+
+
+@given(datasets("independent", max_contexts=5, max_vocab_size=5, max_dim=6))
+def test_the_gap_that_was_reached_is_that_of_the_answer(data):
+    """What the method calls its gap is the gap of direction and multipliers, recomputed."""
+    solution = solve_svm(data, tol=1e-10)
+    # 1e-13: sums of at most 25 products, relative to the objective
+    assert solution.duality_gap() <= (1e-10 + 1e-13) * 0.5 * solution.norm**2
+    assert solution.dual_residual() <= 1e-4 and solution.primal_residual() <= 1e-12 * max(1.0, solution.norm)
+
+
+@given(datasets("independent", max_contexts=5, max_vocab_size=5, max_dim=6), st.integers(0, 99))
+def test_polishing_on_a_wrong_active_set_is_judged_as_it_is(data, seed):
+    """It leaves multipliers of both signs; those dropped take the balance with them, which the gap must show."""
+    assume(data.pattern.num_off_support)
+    noise = torch.randn(data.support.shape, generator=torch.Generator().manual_seed(seed)).double()
+    judged = _judge(polish(torch.where(data.support, 0.0, noise), data), data, 0)
+    assume(judged.direction is not None and judged.gap < float("inf"))
+    answer = SVMSolution(data, judged.direction, judged.duals, "polish", 0)
+    assert judged.gap * 0.5 * answer.norm**2 >= answer.duality_gap() - 1e-9 * answer.norm**2
