@@ -31,8 +31,6 @@ __all__ = ["Analysis", "analyze", "default_steps"]
 
 # Distance to W_mm, relative: a duality gap of 1e-10, which `predict` accepts, certifies 1e-5; rounding may double it.
 DISTANCE = 2e-5
-# Data that is not separable is predicted only up to this many entries of W, some seconds of work.
-AFFORDABLE = 10_000
 # Residual of a Farkas certificate against its embeddings; twice what `check_separability` lets pass.
 ROUNDING = 4e-12
 # What the exact proofs are about.
@@ -42,10 +40,6 @@ EXACT = {
     "extended_support": "bias/any-data-lp",
     "max_margin": "bias/definition-3",
 }
-NOT_PREDICTED = (
-    "no claim is made about this run: at this size the limit of data that is not separable takes minutes to compute; "
-    "`ntp-theory descend` on the saved data does it, as does `predict`"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +52,7 @@ class Analysis:
     compatibility : Compatibility
     separability : Separability
     limit : Limit or None
-        Where gradient descent must end up; None for large data that is not separable.
+        Where gradient descent must end up; None if it could not be computed to the accuracy asked for.
     trajectory : Trajectory
         A short run of gradient descent.
     comparison : Comparison or None
@@ -69,6 +63,8 @@ class Analysis:
         Likewise for compatibility.
     proofs : dict of str to Proof
         The answers in rational arithmetic, by their names as files; empty if not asked for.
+    not_predicted : str
+        Why there is no limit; empty if there is one.
     """
 
     data: NTPDataset
@@ -80,6 +76,7 @@ class Analysis:
     why_not_separable: FarkasCertificate | None
     why_not_compatible: Contradiction | None
     proofs: dict[str, Proof]
+    not_predicted: str
 
     @property
     def checks(self) -> list[Check]:
@@ -155,7 +152,7 @@ class Analysis:
             parts.append(("Predicted limit", self.limit.summary()))
         parts.append(("Gradient descent, measured", self.trajectory.summary()))
         if self.comparison is None:
-            parts.append(("Not predicted", NOT_PREDICTED))
+            parts.append(("Not predicted", self.not_predicted))
         elif self.comparison.note:
             parts.append(("Not compared", self.comparison.note))
         if self.proofs:
@@ -195,7 +192,7 @@ class Analysis:
             },
             "limit": None if limit is None else limit_to_dict(limit),
             "descent": run_to_dict(run),
-            "note": NOT_PREDICTED if self.comparison is None else self.comparison.note,
+            "note": self.not_predicted if self.comparison is None else self.comparison.note,
             "hint": self.hint,
             "exact": {
                 name: {"statement": proof.statement, "status": proof.status, "reason": proof.reason}
@@ -226,7 +223,7 @@ def analyze(data: NTPDataset, *, steps: int | None = None, exact: bool = False, 
     Raises
     ------
     SolverError
-        If separability or the NTP-SVM could not be decided to the accuracy asked for.
+        If separability could not be decided.
     UsageError
         If ``exact`` and python-flint is not installed.
 
@@ -240,16 +237,30 @@ def analyze(data: NTPDataset, *, steps: int | None = None, exact: bool = False, 
     >>> answer.limit.case, answer.holds
     ('finite', True)
     """
-    separability = check_separability(data)
-    small = data.vocab_size * data.dim <= AFFORDABLE
-    limit = predict(data) if separability.separable or small else None
+    limit, not_predicted = None, ""
+    try:
+        limit = predict(data)
+    except SolverError as error:  # the conditions are answers of their own
+        not_predicted = f"no claim is made about this run: {error}"
     compatibility = check_compatibility(data) if limit is None else limit.compatibility
+    separability = check_separability(data) if limit is None else limit.separability
     trajectory = descend(data, steps=default_steps(data) if steps is None else steps, progress=progress)
     comparison = None if limit is None else compare(trajectory, limit)
     no_direction = None if separability.certificate is None else explain(separability.certificate)
     no_decoder = None if compatibility.certificate is None else explain(compatibility.certificate)
     proofs = _proofs(data, compatibility, separability, limit) if exact else {}
-    return Analysis(data, compatibility, separability, limit, trajectory, comparison, no_direction, no_decoder, proofs)
+    return Analysis(
+        data=data,
+        compatibility=compatibility,
+        separability=separability,
+        limit=limit,
+        trajectory=trajectory,
+        comparison=comparison,
+        why_not_separable=no_direction,
+        why_not_compatible=no_decoder,
+        proofs=proofs,
+        not_predicted=not_predicted,
+    )
 
 
 def _proofs(

@@ -9,6 +9,7 @@ number of tokens, and what would be a Gram matrix of all generators of F is neve
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from .support import SupportPattern
 
-__all__ = ["Elimination", "Fit"]
+__all__ = ["DEPENDENCE", "Elimination", "Fit", "alike"]
 
 # A relation between constraints that holds to this distance, relative to their size, counts as exact. The systems for
 # the levels see its square, which must stay above rounding.
@@ -82,21 +83,17 @@ class Elimination:
         inverse = embeddings.new_zeros(len(pattern.tokens), d)
         unmet, weight = embeddings.new_zeros(m, m), embeddings.new_zeros(m, m)
         ranks = 0
-        order = pattern.tokens.argsort(stable=True)
-        for entries in order.split(torch.bincount(pattern.tokens, minlength=pattern.vocab_size).tolist()):
-            if len(entries) == 0:
-                continue
-            rows = pattern.contexts[entries]
+        for rows, entries in alike(pattern):
             u, s, vt = torch.linalg.svd(embeddings[rows], full_matrices=False)
             kept = s > s[:1] * DEPENDENCE  # none where d = 0
             u, s, vt = u[:, kept], s[kept], vt[kept]
             inverse[entries] = (u / s) @ vt
-            block = rows[:, None], rows
-            weight[block] += (u / s**2) @ u.T
+            block, count = (rows[:, None], rows), len(entries)
+            weight[block] += count * ((u / s**2) @ u.T)
             if len(s) < len(rows):
-                unmet[block] -= u @ u.T
-                unmet[rows, rows] += 1.0
-            ranks += len(s)
+                unmet[block] -= count * (u @ u.T)
+                unmet[rows, rows] += count
+            ranks += count * len(s)
         self.inverse = inverse
         values, vectors = torch.linalg.eigh(unmet)
         met = values <= DEPENDENCE**2 * pattern.vocab_size
@@ -142,3 +139,14 @@ class Elimination:
         """Token by token least squares without levels: ``w_v = sum_j values_{jv} g_{jv}``; (V, d)."""
         out = values.new_zeros(self._pattern.vocab_size, self._h.shape[1])
         return out.index_add_(0, self._pattern.tokens, values[:, None] * self.inverse)
+
+
+def alike(pattern: SupportPattern) -> Iterator[tuple[Tensor, Tensor]]:
+    """Contexts (k,) that some tokens have, and the entries (number of tokens, k) of these tokens."""
+    groups: dict[bytes, list[Tensor]] = {}
+    order = pattern.tokens.argsort(stable=True)
+    for entries in order.split(torch.bincount(pattern.tokens, minlength=pattern.vocab_size).tolist()):
+        if len(entries):
+            groups.setdefault(pattern.contexts[entries].cpu().numpy().tobytes(), []).append(entries)
+    for alike in groups.values():
+        yield pattern.contexts[alike[0]], torch.stack(alike)

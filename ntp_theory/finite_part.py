@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from .dataset import NTPDataset
-from .elimination import DEPENDENCE
+from .elimination import DEPENDENCE, alike
 from .errors import SolverError
 from .support import SupportPattern
 
@@ -130,7 +130,7 @@ class InSupportLoss:
             mixed = (probabilities + trust * uniform) / (1.0 + trust)
             step = self._conjugate_gradients(mixed, gradient, min(0.1, trust**0.5)) / (1.0 + trust)
             slope = float((gradient * step).sum())
-            if slope >= 0.25 * last and (best[0] <= tol * scale or slope <= ROUNDING**2):
+            if slope <= 0.0 or (slope >= 0.25 * last and (best[0] <= tol * scale or slope <= ROUNDING**2)):
                 break  # what is left is rounding
             length, after = 1.0, self.value(weights - step)
             while after > value - 1e-4 * length * slope and length * slope > ROUNDING * max(1.0, abs(value)):
@@ -202,15 +202,12 @@ class InSupportLoss:
         lengths = h.norm(dim=1, keepdim=True)
         unit = h / torch.where(lengths > 0, lengths, 1.0)
         outside = torch.eye(d, dtype=h.dtype, device=h.device).repeat(self._data.vocab_size, 1, 1)
-        order = self._pattern.tokens.argsort(stable=True)
-        counts = torch.bincount(self._pattern.tokens, minlength=self._data.vocab_size).tolist()
-        for v, entries in enumerate(order.split(counts)):
-            rows = self._pattern.contexts[entries]
-            rows = rows[self._pattern.sizes[rows] > 1]
-            if len(rows):
-                _, sizes, vt = torch.linalg.svd(unit[rows], full_matrices=False)
-                reached = vt[sizes > DEPENDENCE * sizes[:1]]
-                outside[v] -= reached.T @ reached
+        chosen = (self._pattern.sizes > 1).nonzero()[:, 0]
+        pattern = self._pattern.select(chosen)
+        for rows, entries in alike(pattern):
+            _, sizes, vt = torch.linalg.svd(unit[chosen[rows]], full_matrices=False)
+            reached = vt[sizes > DEPENDENCE * sizes[:1]]
+            outside[pattern.tokens[entries[:, 0]]] -= reached.T @ reached
         return outside
 
     def _gather(self, values: Tensor) -> Tensor:

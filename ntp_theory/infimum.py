@@ -19,8 +19,8 @@ from torch import Tensor
 
 from .conditions.certificates import FarkasCertificate
 from .dataset import NTPDataset
-from .elimination import Elimination
 from .finite_part import InSupportLoss
+from .subspace import data_subspace
 from .support import SupportPattern
 
 __all__ = ["infimum_bounds"]
@@ -30,15 +30,15 @@ ROUNDS = 3
 
 
 def infimum_bounds(
-    data: NTPDataset, pattern: SupportPattern, weights: Tensor, certificate: FarkasCertificate | None
+    data: NTPDataset, reference: NTPDataset, weights: Tensor, certificate: FarkasCertificate | None
 ) -> tuple[float, float]:
     """Numbers below and above inf CE, nats.
 
     Parameters
     ----------
     data : NTPDataset
-    pattern : SupportPattern
-        Extended supports.
+    reference : NTPDataset
+        The same embeddings and weights, with the extended supports.
     weights : Tensor (V, d)
         A decoder, best a minimiser of CE_F.
     certificate : FarkasCertificate or None
@@ -62,12 +62,14 @@ def infimum_bounds(
     --------
     >>> data = NTPDataset([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]])
     >>> from .conditions import extended_support
-    >>> extended = extended_support(data)
-    >>> minimiser = InSupportLoss(data, extended.pattern).minimise()
-    >>> lower, upper = infimum_bounds(data, extended.pattern, minimiser, extended.certificate)
+    >>> certificate = extended_support(data).certificate
+    >>> reference = NTPDataset(data.embeddings, [[0.5, 0.5], [0.5, 0.5]])
+    >>> minimiser = InSupportLoss(data, reference.pattern).minimise()
+    >>> lower, upper = infimum_bounds(data, reference, minimiser, certificate)
     >>> lower <= upper, upper - lower < 1e-12
     (True, True)
     """
+    pattern = reference.pattern
     logs = InSupportLoss(data, pattern).log_probabilities(weights.double())
     h, pi = data.embeddings.double(), data.weights.double()
     target = h.new_zeros(data.num_contexts, data.vocab_size)
@@ -76,12 +78,12 @@ def infimum_bounds(
     largest = float((h @ weights.double().T).abs().max())
     unit = torch.finfo(h.dtype).eps * (math.log2(len(logs)) + 4) * (1.0 + largest)
     upper = -float(terms.sum()) + unit
-    lower = _lower(pattern, h, pi, target, pi[pattern.contexts] * logs.exp(), certificate)
+    lower = _lower(reference, h, pi, target, pi[pattern.contexts] * logs.exp(), certificate)
     return max(lower - unit, data.entropy - unit), max(upper, data.entropy)
 
 
 def _lower(
-    pattern: SupportPattern,
+    reference: NTPDataset,
     h: Tensor,
     pi: Tensor,
     target: Tensor,
@@ -89,15 +91,13 @@ def _lower(
     certificate: FarkasCertificate | None,
 ) -> float:
     """Entropy of a stationary q near the given one, less what its residual may cost; -inf if there is none."""
+    pattern, subspace = reference.pattern, data_subspace(reference)
     contexts = pattern.contexts
-    lengths = h.norm(dim=1)
-    lengths = torch.where(lengths > 0, lengths, 1.0)
-    system = Elimination(h / lengths[:, None], pattern)
 
     def correction(values: Tensor) -> tuple[Tensor, float]:
         """The smallest c that makes values + c stationary, and the residual's share that c leaves."""
         by_token, by_context = _residual(pattern, h, pi, target, values)
-        c = system.balance(-by_token, -by_context * lengths) / lengths[contexts]
+        c = subspace.balance(-by_token, -by_context)
         matrix = torch.zeros_like(target)
         matrix[contexts, pattern.tokens] = c
         size = float(by_token.norm()) + float(by_context.norm())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -19,11 +19,11 @@ from .conditions import (
     extended_support,
 )
 from .dataset import NTPDataset
-from .errors import SolverError
+from .errors import NotSeparableError, SolverError
 from .finite_part import InSupportLoss
 from .infimum import infimum_bounds
 from .margin import SVMSolution, solve_svm
-from .margin.dual import DualIterate
+from .margin.dual import DualIterate, solve_dual
 from .subspace import data_subspace
 from .support import SupportPattern
 
@@ -31,6 +31,8 @@ __all__ = ["Case", "Limit", "predict"]
 
 # Ill-conditioned data may stop the NTP-SVM solver above the gap asked for; this much is accepted.
 ACCEPTED_GAP = 1e-10
+# Steps of the NTP-SVM solver where `solve_svm` is not asked.
+MAX_ITERATIONS = 10_000
 
 Case = Literal["separable-compatible", "separable-incompatible", "partially-separable", "finite"]
 
@@ -74,6 +76,11 @@ class Limit:
         supports ``support``, and conditionals p_bar, the softmax at W*. Since the gradient of CE restricted to these
         supports vanishes at W*, both losses have the same gradient everywhere, and CE - inf CE of the data is the
         entropy gap of the reference. The data itself if it is compatible and separable.
+
+    Notes
+    -----
+    Everything is decided and computed in double precision; tensors come back in the type of the data, while ``svm`` and
+    ``separability`` speak of the same numbers in double precision.
     """
 
     data: NTPDataset
@@ -96,17 +103,17 @@ class Limit:
     @cached_property
     def active(self) -> ActiveConstraints:
         """The active constraints of the NTP-SVM, with the rates of their slow modes (`bias/sharp-gd-duals`)."""
-        return ActiveConstraints(self.reference, self.finite, self.duals)
+        return ActiveConstraints(self.svm.data, self.finite.double(), self.duals.double())
 
     @cached_property
     def offset(self) -> Tensor:
         """``lim W_k - W_mm log(eta k)`` as far as the data decides it (`bias/offset`); (V, d), F part W*."""
-        return self.active.offset()
+        return self.active.offset().to(self.finite.dtype)
 
     @cached_property
     def mean_offset(self) -> float:
         """``lim <W_k, W_mm> / ||W_mm||^2 - log(eta k)``: the offset along W_mm, a sharp number (`bias/offset`)."""
-        return mean_offset(self.reference, self.finite, self.duals)
+        return mean_offset(self.svm.data, self.finite.double(), self.duals.double())
 
     @property
     def burn_in(self) -> float:
@@ -179,48 +186,56 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
     >>> limit.case, limit.direction is None
     ('finite', True)
     """
-    compatibility, separability = check_compatibility(data), check_separability(data)
-    extended = None if separability.separable else extended_support(data)
+    wide, dtype = _in_double(data), data.embeddings.dtype
+    compatibility, separability = check_compatibility(data), check_separability(wide)
+    extended = None if separability.separable else extended_support(wide)
     pattern = data.pattern if extended is None else extended.pattern
     if compatibility.solution is not None and separability.separable:
-        finite, infimum, reference = compatibility.solution, data.entropy, data
+        finite, infimum, reference = compatibility.solution.double(), wide.entropy, wide
     else:
-        loss = InSupportLoss(data, pattern)
+        loss = InSupportLoss(wide, pattern)
         finite = loss.minimise()
-        infimum, reference = loss.value(finite), _with_conditionals(data, pattern, loss.probabilities(finite))
+        infimum, reference = loss.value(finite), _with_conditionals(wide, pattern, loss.probabilities(finite))
         finite = data_subspace(reference).project(finite)  # rounding may have led a little out of F
-    bounds = infimum_bounds(data, pattern, finite, None if extended is None else extended.certificate)
+    bounds = infimum_bounds(wide, reference, finite, None if extended is None else extended.certificate)
     svm = _max_margin(reference, tol)
     duals = limit_multipliers(reference, finite, svm.direction, svm.duals)
     diverges = pattern.num_off_support > 0
     return Limit(
         data=data,
         case=_case(compatibility, separability, diverges),
-        entropy=data.entropy,
+        entropy=wide.entropy,
         infimum=infimum,
         infimum_bounds=bounds,
-        finite=finite,
-        direction=svm.direction if diverges else None,
+        finite=finite.to(dtype),
+        direction=svm.direction.to(dtype) if diverges else None,
         margin=svm.margin,
-        duals=duals,
+        duals=duals.to(dtype),
         support=pattern.mask(),
         loss_constant=svm.norm**2,
-        finite_constant=finite_constant(reference, finite, duals),
+        finite_constant=finite_constant(reference, finite, duals).to(dtype),
         compatibility=compatibility,
         separability=separability,
         svm=svm,
-        reference=reference,
+        reference=data if reference is wide else reference.to(dtype=dtype),
     )
 
 
 def _max_margin(reference: NTPDataset, tol: float) -> SVMSolution:
     try:
         return solve_svm(reference, tol=tol)
-    except SolverError as error:
-        best = error.best
-        if not isinstance(best, DualIterate) or best.direction is None or best.gap > max(tol, ACCEPTED_GAP):
+    except NotSeparableError:
+        # extended supports come with a direction: the certificate that speaks against it is one up to rounding only
+        best = solve_dual(reference, tol=tol, max_iterations=MAX_ITERATIONS, when_stuck=lambda: None)
+        if best.direction is None or best.gap > max(tol, ACCEPTED_GAP):
             raise
-        return SVMSolution(reference, best.direction, best.duals, "dual", best.iterations)
+    except SolverError as error:
+        if not isinstance(error.best, DualIterate):
+            raise
+        best = error.best
+        if best.direction is None or best.gap > max(tol, ACCEPTED_GAP):
+            raise
+    return SVMSolution(reference, best.direction, best.duals, "dual", best.iterations)
 
 
 def _case(compatibility: Compatibility, separability: Separability, diverges: bool) -> Case:
@@ -231,8 +246,26 @@ def _case(compatibility: Compatibility, separability: Separability, diverges: bo
     return "separable-compatible" if compatibility.compatible else "separable-incompatible"
 
 
+def _in_double(data: NTPDataset) -> NTPDataset:
+    """The same dataset in double precision: embeddings as they are, masses that sum to 1 there."""
+    if data.embeddings.dtype is torch.float64:
+        return data
+    more: dict[str, Any] = {
+        "token_names": data.token_names,
+        "context_names": data.context_names,
+        "device": data.embeddings.device,
+    }
+    if data.counts is None:
+        return NTPDataset(data.embeddings, data.probabilities, data.weights, **more)
+    counts = torch.sparse_coo_tensor(
+        data.probabilities.indices(), data.counts, data.support.shape, check_invariants=False
+    )
+    return NTPDataset.from_counts(data.embeddings, counts, **more)
+
+
 def _with_conditionals(data: NTPDataset, pattern: SupportPattern, conditionals: Tensor) -> NTPDataset:
     index = torch.stack([pattern.contexts, pattern.tokens])
+    conditionals = conditionals.clamp(min=torch.finfo(torch.float32).tiny)  # none may become 0
     rows = torch.sparse_coo_tensor(index, conditionals, (data.num_contexts, data.vocab_size), check_invariants=False)
     return NTPDataset(
         data.embeddings,

@@ -49,21 +49,25 @@ class DataSubspace:
 
     def __init__(self, embeddings: Tensor, pattern: SupportPattern) -> None:
         self._shape = (pattern.vocab_size, embeddings.shape[1])
-        norms = embeddings.norm(dim=1)
-        self._norms = torch.where(norms > 0, norms, 1.0)
-        self._unit: Tensor = embeddings / self._norms[:, None]
-        self._contexts = pattern.contexts
-        self._elimination = Elimination(self._unit, pattern)
+        self._size, self._choice = len(pattern.tokens), (pattern.sizes[pattern.contexts] > 1).nonzero()[:, 0]
+        chosen = (pattern.sizes > 1).nonzero()[:, 0]  # one next token spans nothing
+        self._like = embeddings[:0]  # type and device of answers
+        h = embeddings[chosen].double()
+        lengths = h.norm(dim=1)
+        self._lengths = torch.where(lengths > 0, lengths, 1.0)
+        self._chosen, pattern = chosen, pattern.select(chosen)
+        self._scale = self._lengths[pattern.contexts]
+        self._elimination = Elimination(h / self._lengths[:, None], pattern)
         self.dim = self._elimination.rank
 
     def project(self, weights: ArrayLike | Tensor) -> Tensor:
         """P_F W, the orthogonal projection on F; (V, d)."""
-        weights = as_decoder(weights, self._shape, self._unit)
+        weights = as_decoder(weights, self._shape, self._like)
         return self._elimination.fit(self._elimination.pairing(weights)).weights.to(weights.dtype)
 
     def project_complement(self, weights: ArrayLike | Tensor) -> Tensor:
         """P_perp W = W - P_F W; (V, d)."""
-        weights = as_decoder(weights, self._shape, self._unit)
+        weights = as_decoder(weights, self._shape, self._like)
         return weights - self.project(weights)
 
     def interpolate(self, values: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,9 +81,21 @@ class DataSubspace:
             rows that sum to 0 and ``sum_j h_j c_j^T = 0``, so ``sum C logits = 0`` for every decoder, while
             ``sum C values > 0``: a proof that they cannot.
         """
-        scale = self._norms[self._contexts]
-        fit = self._elimination.fit(values / scale)
-        return fit.weights.to(values.dtype), fit.residual.to(values.dtype) * scale
+        fit = self._elimination.fit(values.double()[self._choice] / self._scale)
+        misfit = torch.zeros_like(values)
+        misfit[self._choice] = (fit.residual * self._scale).to(values.dtype)
+        return fit.weights.to(values.dtype), misfit
+
+    def balance(self, by_token: Tensor, by_context: Tensor) -> Tensor:
+        """Some small c (n,) with ``sum_j c_{jv} h_j`` = by_token (V, d) and ``sum_v c_{jv}`` = by_context (m,).
+
+        It is 0 where a context has one next token; there by_context has to be 0 too. If there is no such c, the nearest
+        in the sense of least squares.
+        """
+        c = by_context.new_zeros(self._size)
+        balanced = self._elimination.balance(by_token, by_context[self._chosen] * self._lengths)
+        c[self._choice] = (balanced / self._scale).to(c.dtype)
+        return c
 
 
 _cache: WeakKeyDictionary[NTPDataset, DataSubspace] = WeakKeyDictionary()

@@ -10,12 +10,12 @@ import pytest
 import scipy.optimize
 import scipy.sparse
 
-from ntp_theory import construct
+from ntp_theory import analysis, construct
 from ntp_theory.analysis import Analysis, analyze, default_steps
 from ntp_theory.cli import main
 from ntp_theory.construct import DESIGNED, designed
 from ntp_theory.dataset import NTPDataset
-from ntp_theory.errors import UsageError
+from ntp_theory.errors import SolverError, UsageError
 from ntp_theory.exact import rationals
 from proofs_check.__main__ import main as recheck
 
@@ -184,13 +184,17 @@ def test_explanations_are_held_to_the_linear_program(answer: Analysis) -> None:
     assert BruteForce(part).largest_smallest_margin() < LP_ERROR
 
 
-def test_large_data_gets_its_certificates_and_no_claim() -> None:
-    data = construct.from_text(TEXT, max_contexts=200, vocab_size=200, dim=51)
+def test_what_cannot_be_predicted_gets_its_certificates_and_no_claim(monkeypatch) -> None:
+    def fail(data):
+        raise SolverError("too hard")
+
+    monkeypatch.setattr(analysis, "predict", fail)
+    data = construct.from_text(TEXT, max_contexts=60, vocab_size=50, dim=20)
     answer = analyze(data, steps=5)
     words, document = answer.summary(), answer.to_dict()
     assert answer.limit is None and answer.holds and len(answer.checks) == 2
     assert document["limit"] is None and "no claim is made" in document["note"] and document["note"] in words
-    assert "cannot be pushed below" in words and "measured" in words
+    assert "too hard" in words and "cannot be pushed below" in words and "measured" in words
 
 
 @pytest.mark.parametrize("name", DESIGNED)

@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from ntp_theory import NTPDataset, check_compatibility
+from ntp_theory import NTPDataset, check_compatibility, extended_support
 from ntp_theory.construct import DESIGNED, designed, random
 from ntp_theory.construct.instances import a2, sep_incompat
 from ntp_theory.errors import SolverError
@@ -134,6 +136,15 @@ def test_too_few_iterations_are_an_error_with_the_best_iterate():
     with pytest.raises(SolverError, match="gradient") as caught:
         InSupportLoss(sep_incompat()).minimise(max_iterations=1)
     assert caught.value.best.shape == (3, 2)
+
+
+def test_a_minimisation_that_rounding_defeats_says_so():
+    """Embeddings from 1e-6 to 1e6: Newton steps end in rounding; what is left is an answer or one clear error."""
+    a = 2.0**-18
+    h = [[-a, a], [-a, -a / 2], [0.0, -a], [-(2.0**-12), -(2.0**-12)], [0.0, -(2.0**20)]]
+    data = NTPDataset.from_counts(h, [[0, 2, 0], [1, 1, 1], [1, 5, 2], [0, 3, 0], [0, 0, 2]])
+    with contextlib.suppress(SolverError):
+        InSupportLoss(data, extended_support(data).pattern).minimise()
 
 
 def test_one_hot_data_has_nothing_to_fit():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ntp_theory import NTPDataset, loss, predict
 from ntp_theory.construct import DESIGNED, designed
 from ntp_theory.construct.instances import a2, sep_incompat
-from ntp_theory.errors import NotSeparableError, SolverError, UsageError
+from ntp_theory.errors import UsageError
 from ntp_theory.subspace import project
 from ntp_theory.testing import datasets, decoders
 from ntp_theory.testing.strategies import KINDS
@@ -55,10 +55,7 @@ def test_designed_table_is_complete():
 @given(st.data())
 def test_the_reference_measures_the_loss_above_its_infimum(draw):
     data = draw.draw(datasets())
-    try:
-        limit = predict(data, tol=1e-6)
-    except SolverError:
-        return  # masses of 1e-9 can be out of reach; that is said, not hidden
+    limit = predict(data, tol=1e-6)
     weights = draw.draw(decoders(data))
     gap = loss.evaluate(weights, limit.reference).gap
     direct = loss.evaluate(weights, data).value - limit.infimum
@@ -72,10 +69,7 @@ def test_the_reference_measures_the_loss_above_its_infimum(draw):
 @settings(max_examples=25)
 @given(datasets())
 def test_the_parts_fit_together(data):
-    try:
-        limit = predict(data, tol=1e-6)
-    except SolverError:
-        return
+    limit = predict(data, tol=1e-6)
     assert (limit.support | ~data.support).all()
     assert (project(limit.finite, limit.reference) - limit.finite).norm() <= 1e-8 * (1 + limit.finite.norm())
     assert (limit.case.startswith("separable") or limit.case == "finite") == (
@@ -156,11 +150,7 @@ def test_the_infimum_is_that_of_an_independent_minimisation():
     @settings(max_examples=DRAWS)
     @given(st.sampled_from(KINDS).flatmap(lambda kind: datasets(kind, max_contexts=4, max_vocab_size=4, max_dim=3)))
     def agree(data):
-        try:
-            limit = predict(data)
-        except (SolverError, NotSeparableError):
-            seen["out of reach"] += 1
-            return
+        limit = predict(data)
         seen[limit.case] += 1
         lower, upper = limit.infimum_bounds
         found, rounding = minimum_by_newton(data)
@@ -172,7 +162,6 @@ def test_the_infimum_is_that_of_an_independent_minimisation():
 
     agree()
     assert all(seen[case] for case in set(CASES.values()))
-    assert seen["out of reach"] <= 0.03 * seen["all"]
     # rounding of the plain definition stops the independent method early on masses of 1e-9; most it brings home
     assert seen["near"] >= 0.9 * seen["all"]
 
@@ -189,10 +178,7 @@ def test_the_answer_moves_with_the_data(data, seed):
         data.probabilities.to_dense().numpy()[rows][:, columns],
         data.weights.numpy()[rows],
     )
-    try:
-        first, second = predict(data), predict(moved)
-    except (SolverError, NotSeparableError):
-        return
+    first, second = predict(data), predict(moved)
     assert first.case == second.case
     assert torch.equal(first.support[rows][:, columns], second.support)
     width = first.infimum_bounds[1] - first.infimum_bounds[0] + second.infimum_bounds[1] - second.infimum_bounds[0]
@@ -211,10 +197,7 @@ def test_merging_repeats_changes_nothing(data):
     h, p, pi = data.embeddings, data.probabilities.to_dense(), data.weights.clone()
     pi[0] += pi[-1]
     merged = NTPDataset(h[:-1], p[:-1].numpy(), pi[:-1])
-    try:
-        first, second = predict(data), predict(merged)
-    except (SolverError, NotSeparableError):
-        return
+    first, second = predict(data), predict(merged)
     assert first.case == second.case
     width = first.infimum_bounds[1] - first.infimum_bounds[0] + second.infimum_bounds[1] - second.infimum_bounds[0]
     assert first.infimum == pytest.approx(second.infimum, abs=width + 1e-12)
@@ -223,6 +206,81 @@ def test_merging_repeats_changes_nothing(data):
         # multipliers are proportional to the weights of the copies
         copies = first.duals[[0, -1]] / data.weights[[0, -1], None]
         assert (copies[0] - copies[1]).norm() <= 1e-6 * copies.norm()
+
+
+@pytest.mark.parametrize("name", DESIGNED)
+def test_single_precision_data_has_the_same_limit(name):
+    data = designed(name).data.to(dtype=torch.float32)
+    limit, expected = predict(data), predict(designed(name).data)
+    assert limit.case == expected.case and limit.data is data
+    parts = [limit.finite, limit.duals, limit.finite_constant, limit.reference.embeddings]
+    if limit.direction is not None:
+        parts += [limit.direction, limit.offset, limit.decoder(1e6)]
+        # directions depend on supports and embeddings alone, small integers here
+        assert (limit.direction - expected.direction).norm() <= 1e-6 * limit.direction.norm()
+        assert limit.svm.verify()
+    assert {part.dtype for part in parts} == {torch.float32}
+    # masses carry a relative error of 2^-24, and so do W* and the entropy, up to sums of a few terms
+    assert (limit.finite - expected.finite).norm() <= 1e-5 * (1 + expected.finite.norm())
+    assert limit.infimum == pytest.approx(expected.infimum, abs=1e-6)
+    assert limit.infimum_bounds[0] <= limit.infimum <= limit.infimum_bounds[1] + 1e-14
+
+
+@settings(max_examples=30)
+@given(datasets(max_contexts=4, max_vocab_size=4, max_dim=3))
+def test_any_data_may_be_in_single_precision(data):
+    limit = predict(data.to(dtype=torch.float32), tol=1e-8)
+    assert limit.finite.dtype == limit.duals.dtype == torch.float32
+    assert limit.infimum_bounds[0] <= limit.infimum <= limit.infimum_bounds[1] + 1e-14
+
+
+@pytest.mark.parametrize(("row", "case"), [([0.25, 0.75, 0.0], "separable-compatible"), ([0.25, 0.25, 0.5], "finite")])
+def test_one_context(row, case):
+    limit = predict(NTPDataset([[2.0, 0.0]], [row]))
+    assert limit.case == case
+    odds = limit.finite[:, 0] * 2.0
+    assert float(odds[1] - odds[0]) == pytest.approx(math.log(row[1] / row[0]), abs=1e-12)
+    if case != "finite":
+        # margins 1 of two tied tokens over one: logits (1/3, 1/3, -2/3) over the embedding 2
+        assert torch.allclose(limit.direction[:, 0], torch.tensor([1 / 6, 1 / 6, -1 / 3], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_zero_embeddings_learn_nothing(dtype):
+    """Every logit of such a context is 0 for every decoder: its loss is log V whatever its row."""
+    alone = predict(NTPDataset([[0.0, 0.0]], [[1.0, 0.0, 0.0]], dtype=dtype))
+    assert alone.case == "finite" and alone.direction is None and not alone.finite.any()
+    assert alone.infimum == pytest.approx(math.log(3), abs=1e-14)
+    beside = predict(NTPDataset([[0.0], [1.0]], [[0.25, 0.75, 0.0], [0.5, 0.5, 0.0]], [0.25, 0.75], dtype=dtype))
+    assert beside.case == "partially-separable"
+    assert beside.support.tolist() == [[True] * 3, [True, True, False]]
+    assert beside.infimum == pytest.approx(
+        0.25 * math.log(3) + 0.75 * math.log(2), abs=1e-6 if dtype.itemsize == 4 else 1e-14
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_far_more_contexts_than_dimensions(seed):
+    """40 contexts in the plane: nothing separates random rows, and the minimiser is that of a smooth convex loss."""
+    random = np.random.default_rng(seed)
+    counts = random.integers(0, 4, size=(40, 3))
+    counts[np.arange(40), random.integers(0, 3, 40)] += 1
+    data = NTPDataset.from_counts(random.standard_normal((40, 2)), counts)
+    limit = predict(data)
+    assert limit.case == "finite" and not limit.compatibility.compatible
+    found, rounding = minimum_by_newton(data)
+    assert limit.infimum == pytest.approx(found, abs=1e-10 + rounding)
+    assert limit.infimum_bounds[1] - limit.infimum_bounds[0] <= 1e-11
+    assert loss.gradient(limit.finite, data).norm() <= 1e-11
+
+
+def test_probabilities_that_underflow_stay_in_the_reference():
+    """At W* some blocked pairs have probabilities below the smallest number; they belong to the supports."""
+    h = [[-1.25, 1.25], [-1.75, -2.0], [-0.75, 1.25], [-1.0556456236283092, 1.6451694355050401]]
+    counts = [[18_000_000, 200, 10, 10**8, 1], [2 * 10**8, 0, 0, 8, 15 * 10**7], [0, 1, 0, 0, 0], [0, 0, 0, 1, 0]]
+    rows = np.array(counts) / np.sum(counts, axis=1, keepdims=True)
+    limit = predict(NTPDataset(h, rows, [7e-7, 0.0015, 0.9918, 0.0066993]))
+    assert limit.case == "finite" and torch.equal(limit.reference.support, limit.support)
 
 
 def test_one_token_is_fitted_by_nothing():

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
+from ..elimination import Elimination
 from ..errors import SolverError
 from ..exact import Proof, decide_compatibility, relation_value
 from ..subspace import DataSubspace, data_subspace
@@ -21,7 +22,9 @@ __all__ = ["Compatibility", "check_compatibility"]
 # Log-odds are reproduced when they agree to this many nats, relative to the largest logarithm; constraints that are
 # independent at 1e-6 cost at most that many digits of double precision.
 TOLERANCE = 1e-9
-# Entries of a certificate smaller than this, relative to the largest, are rounding.
+# Rounding of a logarithm and of what is computed from it, in units in the last place.
+ROUNDING = 100.0
+# Entries of a certificate smaller than this, relative to the largest on unit embeddings, are rounding.
 SIGNIFICANT = 1e-12
 
 
@@ -104,10 +107,11 @@ class Compatibility:
             return self.certificate.verify()
         assert self.solution is not None
         pattern = self.data.pattern
-        logs = _log_conditionals(self.data, pattern.contexts, pattern.tokens)
-        off = pattern.inside(self.data.embeddings @ self.solution.T) - logs
-        spread = float((pattern.max(off) - pattern.min(off)).max())
-        return spread <= 2 * tol * max(1.0, float(logs.abs().max()))
+        logs, h, weights = _log_conditionals(self.data), self.data.embeddings.double(), self.solution.double()
+        off = pattern.inside(h @ weights.T) - logs
+        eps = torch.finfo(self.data.embeddings.dtype).eps  # of the entries of W*
+        slack = _slack(self.data, logs, tol) + 4 * eps * (h.norm(dim=1) * weights.norm(dim=1).max())[pattern.contexts]
+        return bool((pattern.max(off) - pattern.min(off) <= 2 * pattern.max(slack)).all())
 
 
 def check_compatibility(data: NTPDataset, *, exact: bool = False) -> Compatibility:
@@ -128,14 +132,17 @@ def check_compatibility(data: NTPDataset, *, exact: bool = False) -> Compatibili
     Raises
     ------
     SolverError
-        If an exact decision is too large, or W* cannot be had in double precision.
+        If an exact decision is too large, or constraints are too nearly dependent for a decision, or for W*, in double
+        precision.
     UsageError
         If ``exact`` and python-flint is not installed.
 
     Notes
     -----
-    Source: 2402.18551 Definition 1 (`bias/definition-1`, `bias/data-subspace`). Unless ``exact``, relations
-    between constraints that hold to 1e-6, relative, count as exact, and so do log-odds that are met to 1e-9.
+    Source: 2402.18551 Definition 1 (`bias/definition-1`, `bias/data-subspace`). Unless ``exact``, log-odds
+    that are met to 1e-9, relative, count as met, and so do those that rounding explains: where embeddings differ in
+    size by a factor f, rounding on short ones is f times as large on long ones. A "no" always carries a contradiction
+    that passes its `verify`.
 
     Examples
     --------
@@ -146,24 +153,38 @@ def check_compatibility(data: NTPDataset, *, exact: bool = False) -> Compatibili
     """
     if exact:
         return _exactly(data, decide_compatibility(data))
+    wide = data if data.embeddings.dtype is torch.float64 else data.to(dtype=torch.float64)
+    all_logs = _log_conditionals(data)
+    slack = _slack(data, all_logs, TOLERANCE)
     for chosen in nested_contexts(data):
         whole = len(chosen) == data.num_contexts
-        pattern = data.pattern if whole else data.pattern.select(chosen)
-        subspace = data_subspace(data) if whole else DataSubspace(data.embeddings[chosen], pattern)
-        logs = _log_conditionals(data, chosen[pattern.contexts], pattern.tokens)
+        used = torch.isin(data.pattern.contexts, chosen)
+        pattern, logs = (data.pattern if whole else data.pattern.select(chosen)), all_logs[used]
+        subspace = data_subspace(data) if whole else DataSubspace(wide.embeddings[chosen], pattern)
         solution, misfit = subspace.interpolate(logs)
-        residual = float(misfit.abs().max())
-        if residual > TOLERANCE * max(1.0, float(logs.abs().max())):
-            certificate = _contradiction(data, chosen, pattern, misfit, logs)
+        if not bool((misfit.abs() > slack[used]).any()):
+            continue
+        certificate = _contradiction(wide, chosen, pattern, misfit, logs)
+        if certificate.verify():
             return Compatibility(False, None, certificate.value, certificate, data)
-    return Compatibility(True, solution, residual, None, data)
+        if whole:
+            raise SolverError(
+                "the constraints are too nearly dependent for a decision in double precision "
+                f"(log-odds missed by {float(misfit.abs().max()):.1e} nats, relation by {certificate.residual:.1e})",
+                status="undecided",
+                best=certificate,
+            )
+    return Compatibility(True, solution.to(data.embeddings.dtype), float(misfit.abs().max()), None, data)
 
 
 def _exactly(data: NTPDataset, proof: Proof) -> Compatibility:
     """The answer of an exact decision: W* to rounding, or the contradiction that was found."""
     if proof:
-        answer = check_compatibility(data)
-        if not answer.compatible:
+        try:
+            answer = check_compatibility(data)
+        except SolverError:
+            answer = None
+        if answer is None or not answer.compatible:
             raise SolverError(
                 "the data is compatible, but its constraints are too nearly dependent for W* in double precision",
                 status="ill-conditioned",
@@ -182,22 +203,38 @@ def _exactly(data: NTPDataset, proof: Proof) -> Compatibility:
     return Compatibility(False, None, value, certificate, data, proof)
 
 
-def _log_conditionals(data: NTPDataset, contexts: Tensor, tokens: Tensor) -> Tensor:
+def _log_conditionals(data: NTPDataset) -> Tensor:
     """log p_{j,z} up to a constant by context, from the counts if there are any: ratios of counts are exact data."""
-    mass = data.conditionals if data.counts is None else data.counts.to(data.embeddings.dtype)
-    logs = mass.new_zeros(data.num_contexts, data.vocab_size)
-    logs[data.pattern.contexts, data.pattern.tokens] = mass.log()
-    return logs[contexts, tokens]
+    return (data.conditionals if data.counts is None else data.counts).double().log()
+
+
+def _slack(data: NTPDataset, logs: Tensor, tol: float) -> Tensor:
+    """By how much the log-odds may be missed on each entry: the tolerance, or what rounding explains."""
+    lengths = data.embeddings.double().norm(dim=1)
+    lengths = torch.where(lengths > 0, lengths, 1.0)[data.pattern.contexts]
+    unit = ROUNDING * torch.finfo(torch.float64).eps * logs.abs()
+    if data.counts is None:
+        unit = unit + 2 * torch.finfo(data.conditionals.dtype).eps
+    unit = torch.where(data.pattern.sizes[data.pattern.contexts] > 1, unit, 0.0)  # one next token: no constraint
+    slack: Tensor = lengths * (unit / lengths).norm()
+    return slack.clamp(min=tol * max(1.0, float(logs.abs().max())))
 
 
 def _contradiction(
     data: NTPDataset, chosen: Tensor, pattern: SupportPattern, misfit: Tensor, logs: Tensor
 ) -> Contradiction:
-    """The misfit as a certificate on all contexts; entries at rounding level are left out."""
-    squares = data.embeddings[chosen].square().sum(1)[pattern.contexts]
-    c = torch.where(squares > 0, misfit / squares, misfit)
-    used = (c.abs() > SIGNIFICANT * c.abs().max()).nonzero()[:, 0]
-    j, z, c = chosen[pattern.contexts[used]], pattern.tokens[used], c[used] / c[used].abs().sum()
-    combined = c.new_zeros(data.vocab_size, data.dim)
-    combined.index_add_(0, z, c[:, None] * data.embeddings[j])
-    return Contradiction(j, z, c, float((c * logs[used]).sum()), float(combined.norm()), data)
+    """The misfit as a certificate on all contexts: a relation of the entries that matter, stationary to rounding."""
+    lengths = data.embeddings[chosen].norm(dim=1)
+    lengths = torch.where(lengths > 0, lengths, 1.0)
+    unit = misfit / lengths[pattern.contexts]
+    mask = torch.zeros(len(chosen), data.vocab_size, dtype=torch.bool, device=chosen.device)
+    matters = unit.abs() > SIGNIFICANT * unit.abs().max()
+    mask[pattern.contexts[matters], pattern.tokens[matters]] = True
+    rows = mask.any(1).nonzero()[:, 0]
+    face = SupportPattern.from_mask(mask[rows])
+    residual = Elimination(data.embeddings[chosen[rows]] / lengths[rows, None], face).fit(unit[matters]).residual
+    c = residual / lengths[rows][face.contexts]
+    c = c / c.abs().sum()
+    j, z, value = chosen[rows[face.contexts]], face.tokens, float((c * logs[matters]).sum())
+    combined = c.new_zeros(data.vocab_size, data.dim).index_add_(0, z, c[:, None] * data.embeddings[j])
+    return Contradiction(j, z, c, value, float(combined.norm()), data)

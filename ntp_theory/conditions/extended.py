@@ -15,7 +15,7 @@ from ..exact import Proof, prove_extended_support
 from ..subspace import DataSubspace
 from ..support import SupportPattern
 from .certificates import FarkasCertificate
-from .partition import Partition, partition
+from .partition import Partition, partitions
 from .standing import standing_certificate, standing_direction, whiten
 
 __all__ = ["ExtendedSupport", "extended_support"]
@@ -38,6 +38,10 @@ class ExtendedSupport:
     data : NTPDataset
     proof : Proof or None
         The exact proof, if it was asked for.
+
+    Notes
+    -----
+    Single-precision data is decided in double precision, and the certificate refers to it there.
     """
 
     pattern: SupportPattern
@@ -142,8 +146,23 @@ def extended_support(data: NTPDataset, *, exact: bool = False) -> ExtendedSuppor
         return replace(answer, proof=proof)
     if data.pattern.num_off_support == 0:
         return ExtendedSupport(data.pattern, None, None, data)
+    if data.embeddings.dtype is not torch.float64:  # the question is about exact numbers
+        answer = extended_support(data.to(dtype=torch.float64))
+        direction = None if answer.direction is None else answer.direction.to(data.embeddings.dtype)
+        return replace(answer, direction=direction, data=data)
     whitened, back, lengths = whiten(data.embeddings)
-    found = partition(whitened, data.pattern)
+    for found in partitions(whitened, data.pattern):
+        if (standing := _standing(found, whitened, back, lengths, data)) is not None:
+            return standing
+    raise SolverError(
+        "strict and blocked off-support pairs cannot be told apart in double precision", status="undecided"
+    )
+
+
+def _standing(
+    found: Partition, whitened: Tensor, back: Tensor, lengths: Tensor, data: NTPDataset
+) -> ExtendedSupport | None:
+    """The answer that a partition gives; None if one of its two sides does not stand."""
     blocked = torch.zeros_like(data.support)
     blocked[found.off.contexts[~found.strict], found.off.tokens[~found.strict]] = True
     pattern = SupportPattern.from_mask(data.support | blocked)
@@ -152,12 +171,12 @@ def extended_support(data: NTPDataset, *, exact: bool = False) -> ExtendedSuppor
         multipliers = _multipliers(found, whitened, data.pattern, pattern) / lengths[:, None]
         certificate = standing_certificate(multipliers, torch.arange(data.num_contexts, device=lengths.device), data)
         if certificate is None or not bool((multipliers[blocked] < 0).all()):
-            raise SolverError("the multipliers of the blocked pairs do not make a certificate", "unverified", found)
+            return None
     if pattern.num_off_support:
         subspace = DataSubspace(data.embeddings, pattern)
         direction = standing_direction(found.weights @ back, data.embeddings, pattern, subspace)
         if direction is None:
-            raise SolverError("the decoder of the strict pairs does not separate them", "unverified", found)
+            return None
     return ExtendedSupport(pattern, direction, certificate, data)
 
 

@@ -1,12 +1,14 @@
-"""Which off-support pairs can be pushed down at all: one linear program, by a structured interior-point method.
+"""Which off-support pairs can be pushed down at all: a pair of linear systems, by a structured interior-point method.
 
-With levels c_j (the common in-support logit of context j) and ``x_{jv} = c_j - h_j^T w_v``:
+With levels c_j (the common in-support logit of context j), ``x_{jv} = c_j - h_j^T w_v`` and A the map from decoders
+with equal in-support logits to x, the two sides of the question are
 
-    max sum t_{jv}   subject to   x_{jv} >= t_{jv},  0 <= t_{jv} <= 1,  in-support logits equal to their level.
+    x = A w >= 0    and    A^T y = 0, y >= 0.
 
-At the optimum every t is 0 or 1 (`bias/any-data-lp`): the pair is *blocked* or *strict*. The multiplier of ``x >= t``
-is at least 1 on every blocked pair, and an interior method ends at strict complementarity, so the two kinds are told
-apart by a gap of order 1, not by a small number.
+Every solution has x y = 0, and some solution has x + y > 0 (Goldman and Tucker): a pair is *strict* where that x is
+positive and *blocked* where that y is (`bias/any-data-lp`). The path ``A w + s 1 = x``, ``A^T y = s A^T 1``,
+``x y = s 1`` leads there from ``w = 0, x = y = 1`` at s = 1; on it ``mean(x + y) = 1 + s``, so nothing grows, and as s
+falls to 0 it ends at such a solution, in the middle of all of them.
 
 The in-support equalities are eliminated beforehand (`ntp_theory.elimination`): W is made of the free levels q, which
 couple all tokens, and of the directions that the supports of a token leave open, which do not. A Newton step then costs
@@ -15,25 +17,29 @@ one small factorisation a token and one for the levels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..elimination import DEPENDENCE, Elimination
-from ..errors import SolverError
 from ..support import SupportPattern
 
-__all__ = ["Partition", "partition"]
+__all__ = ["Partition", "partitions"]
 
-# Mean complementarity at which strict and blocked pairs differ by nine orders of magnitude.
-GAP = 1e-9
-MAX_ITERATIONS = 200
+# s at which strict and blocked pairs of ordinary data differ by many orders of magnitude.
+CLOSE = 1e-9
+MAX_ITERATIONS = 100
+# Steps shorter than this, and values of s below this, are led by rounding.
+SHORTEST, LOWEST = 1e-3, 1e-20
+# Regularisation of the systems, relative to their diagonals, and passes that take it out again.
+RIDGE, REFINEMENTS = 2e-16, 2
 
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """Answer of `partition`; all to the accuracy of the method, to be made exact by the caller.
+    """An answer of `partitions`; all to the accuracy of the method, to be made exact by the caller.
 
     Attributes
     ----------
@@ -42,9 +48,9 @@ class Partition:
     strict : Tensor (n,), bool
         Which of them can be pushed down; the others are blocked.
     weights : Tensor (V, r)
-        Equal in-support logits, x >= 1 on strict pairs, x = 0 on blocked ones.
+        Equal in-support logits, x > 0 on strict pairs, x = 0 on blocked ones.
     multipliers : Tensor (n,)
-        At least 1 on blocked pairs, 0 on strict ones.
+        Positive on blocked pairs, 0 on strict ones.
     """
 
     off: SupportPattern
@@ -53,8 +59,8 @@ class Partition:
     multipliers: Tensor
 
 
-def partition(embeddings: Tensor, pattern: SupportPattern) -> Partition:
-    """Solve the linear program of `bias/any-data-lp`.
+def partitions(embeddings: Tensor, pattern: SupportPattern) -> Iterator[Partition]:
+    """Follow the path to the partition of `bias/any-data-lp`.
 
     Parameters
     ----------
@@ -62,84 +68,57 @@ def partition(embeddings: Tensor, pattern: SupportPattern) -> Partition:
         With orthonormal columns (whitened); the partition does not depend on the choice.
     pattern : SupportPattern
 
-    Returns
-    -------
-    Partition
-
-    Raises
+    Yields
     ------
-    SolverError
-        If the method stops before strict and blocked pairs can be told apart.
+    Partition
+        From s = 1e-9 on, ever nearer to the end of the path, until rounding stops the method: the first is right unless
+        the data is close to other data with another partition. The caller tells by checking both sides.
 
     Notes
     -----
-    Source: ours (`bias/any-data-lp`); Mehrotra's predictor-corrector method.
+    Source: ours (`bias/any-data-lp`); a homogeneous predictor-corrector method after Mehrotra.
 
     Examples
     --------
     >>> one_hot = SupportPattern.from_mask(torch.tensor([[True, False], [False, True]]))
     >>> h = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
-    >>> partition(h / h.norm(), one_hot).strict.tolist()
+    >>> next(partitions(h / h.norm(), one_hot)).strict.tolist()
     [True, True]
     >>> h = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
-    >>> partition(h / h.norm(), one_hot).strict.tolist()
+    >>> next(partitions(h / h.norm(), one_hot)).strict.tolist()
     [False, False]
     """
     system = _Reduced(embeddings, pattern)
-    one = embeddings.new_ones(len(system.off.tokens))
-    weights, levels = (
-        embeddings.new_zeros(pattern.vocab_size, embeddings.shape[1]),
-        embeddings.new_zeros(len(embeddings)),
-    )
-    # x - t = r > 0 and 0 < t < 1, with the multipliers of r >= 0, t >= 0, 1 - t >= 0
-    t, r, y, low, high = 0.5 * one, 0.5 * one, one, 0.5 * one, 0.5 * one
+    x = y = embeddings.new_ones(len(system.off.tokens))
+    weights = embeddings.new_zeros(pattern.vocab_size, embeddings.shape[1])
+    levels, s = embeddings.new_zeros(len(embeddings)), 1.0
     for _ in range(MAX_ITERATIONS):
-        unmet = system.apply(levels, weights) - t - r
-        slack, excess = 1.0 - t, y - 1.0 - low + high
-        gap = float((low * t + high * slack + y * r).mean()) / 3
-        misfit = max(float(unmet.abs().max()), system.pull(y) / (1.0 + float(y.norm())))
-        if gap < GAP and misfit < 100 * GAP:
-            return Partition(system.off, t > 0.5, weights, y)
-        theta = low / t + high / slack
-        scale = 1.0 / (1.0 / theta + r / y)
         try:
-            system.factorise(scale)
+            system.factorise(y / x)
         except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-            break
+            return
 
-        def newton(to_low: Tensor | float, to_high: Tensor | float, to_y: Tensor | float) -> tuple[Tensor, ...]:
-            """The Newton direction towards given complementarity products, eliminated down to the decoder."""
-            a = to_low / t - low - to_high / slack + high - excess  # noqa: B023
-            b = a / theta + to_y / y - r - unmet  # noqa: B023
-            d_levels, d_weights = system.solve(scale * b + y)  # noqa: B023
-            dy = scale * (b - system.apply(d_levels, d_weights))  # noqa: B023
-            dt = (a - dy) / theta  # noqa: B023
-            dr = (to_y - r * dy) / y - r  # noqa: B023
-            d_low = (to_low - low * dt) / t - low  # noqa: B023
-            d_high = (to_high + high * dt) / slack - high  # noqa: B023
-            return d_levels, d_weights, dt, dr, dy, d_low, d_high
+        def newton(aim: float, products: Tensor | float) -> tuple[Tensor, ...]:
+            """The step towards the path at ``aim``, with given products x y."""
+            unmet = system.apply(levels, weights) + aim - x  # noqa: B023
+            missing = products / x - y  # noqa: B023
+            d_levels, d_weights = system.solve(missing - y / x * unmet - aim + y)  # noqa: B023
+            dx = system.apply(d_levels, d_weights) + unmet  # noqa: B023
+            return d_levels, d_weights, dx, missing - y / x * dx  # noqa: B023
 
-        _, _, dt, dr, dy, d_low, d_high = newton(0.0, 0.0, 0.0)
-        primal = min(_room(t, dt), _room(slack, -dt), _room(r, dr))
-        dual = min(_room(y, dy), _room(low, d_low), _room(high, d_high))
-        after = (low + dual * d_low) * (t + primal * dt) + (high + dual * d_high) * (slack - primal * dt)
-        after = after + (y + dual * dy) * (r + primal * dr)
-        aim = (float(after.mean()) / 3 / gap) ** 3 * gap
-        d_levels, d_weights, dt, dr, dy, d_low, d_high = newton(aim - dt * d_low, aim + dt * d_high, aim - dr * dy)
-        primal = min(1.0, 0.995 * min(_room(t, dt), _room(slack, -dt), _room(r, dr)))
-        dual = min(1.0, 0.995 * min(_room(y, dy), _room(low, d_low), _room(high, d_high)))
-        levels, weights, t, r = (
-            levels + primal * d_levels,
-            weights + primal * d_weights,
-            t + primal * dt,
-            r + primal * dr,
-        )
-        y, low, high = y + dual * dy, low + dual * d_low, high + dual * d_high
-    raise SolverError(
-        "strict and blocked off-support pairs cannot be told apart in double precision "
-        f"(complementarity {gap:.1e}, constraints {misfit:.1e})",
-        status="undecided",
-    )
+        _, _, dx, dy = newton(0.0, 0.0)
+        length = min(_room(x, dx), _room(y, dy))
+        share = (float((x + length * dx) @ (y + length * dy)) / float(x @ y)) ** 3
+        d_levels, d_weights, dx, dy = newton(share * s, share * float(x @ y) / len(x) - dx * dy)
+        length = min(1.0, 0.995 * min(_room(x, dx), _room(y, dy)))
+        if not length > SHORTEST or float((x + y).mean()) > 3.0:
+            return
+        levels, weights = levels + length * d_levels, weights + length * d_weights
+        x, y, s = x + length * dx, y + length * dy, (1.0 - length * (1.0 - share)) * s
+        if s < CLOSE:
+            yield Partition(system.off, x > y, weights, y)
+        if s < LOWEST:
+            return
 
 
 class _Reduced:
@@ -149,8 +128,9 @@ class _Reduced:
         self._h, self.off = h, SupportPattern.from_complement(pattern)
         eliminated = Elimination(h, pattern)
         # a decoder 1 a^T shifts the levels by H a and no x at all: leave those levels out
-        moving, sizes, _ = torch.linalg.svd(eliminated.free - h @ (h.T @ eliminated.free), full_matrices=False)
-        self._levels = moving[:, sizes > 0.5]
+        shifted = h.T @ eliminated.free
+        shares, mix = torch.linalg.eigh(shifted.T @ shifted)  # 1 for the shifts, 0 for what is orthogonal to them
+        self._levels = eliminated.free @ mix[:, shares < 0.5]
         self._response = h.new_zeros(pattern.vocab_size, h.shape[1], self._levels.shape[1])
         self._response.index_add_(
             0, pattern.tokens, eliminated.inverse[:, :, None] * self._levels[pattern.contexts][:, None, :]
@@ -165,27 +145,36 @@ class _Reduced:
         """Prepare to solve with ``A^T diag(scale) A``, A the map from free levels and open directions to x."""
         dense = scale.new_zeros(len(self._h), self.off.vocab_size)
         dense[self.off.contexts, self.off.tokens] = scale
-        # rounding makes the system indefinite where it is singular; this keeps it just positive
-        ridge = 1e-13 * float(scale.sum()) / len(self._h)
+        self._scale = scale
         coupling = self._levels.T @ (dense.sum(1)[:, None] * self._levels)
-        coupling.diagonal().add_(ridge)
+        size = coupling.diagonal().clone()
         self._blocks: list[tuple[Tensor, Tensor]] = []
         for v, kernel in enumerate(self._open):
-            # x on this token is (L - H R) q - H K y: every product with L is one with H, of few columns, as well
+            # x on this token is (L - H R) q - H K y: every product with L is one with H, of few columns, as well;
+            # those with H K are formed on their own, as blocked pairs, which weigh most, may cancel in them
             response, weighted = self._response[v], dense[:, v, None] * self._h
             gram = self._h.T @ weighted
             pull = weighted.T @ self._levels - gram @ response
-            block = kernel.T @ gram @ kernel
-            block.diagonal().add_(ridge)
-            factor = torch.linalg.cholesky(block)
-            cross = -torch.linalg.solve_triangular(factor, kernel.T @ pull, upper=False)
+            moved = self._h @ kernel
+            weighted = dense[:, v, None] * moved
+            block = moved.T @ weighted
+            factor = _factor(block, block.diagonal())
+            across = weighted.T @ self._levels - weighted.T @ self._h @ response
+            cross = -torch.linalg.solve_triangular(factor, across, upper=False)
             left, right = torch.cat([response, pull, cross]), torch.cat([pull + gram @ response, response, cross])
             coupling.addmm_(left.T, right, alpha=-1.0)
             self._blocks.append((factor, cross))
-        self._coupling = torch.linalg.cholesky(coupling)
+        self._coupling = _factor(coupling, size)
 
     def solve(self, values: Tensor) -> tuple[Tensor, Tensor]:
         """Levels and decoder of the solution for the right-hand side ``A^T values``."""
+        levels, weights = self._solve(values)
+        for _ in range(REFINEMENTS):
+            more = self._solve(values - self._scale * self.apply(levels, weights))
+            levels, weights = levels + more[0], weights + more[1]
+        return levels, weights
+
+    def _solve(self, values: Tensor) -> tuple[Tensor, Tensor]:
         right, by_token = self._adjoint(values)
         halves = []
         for (factor, cross), row in zip(self._blocks, by_token, strict=True):
@@ -199,11 +188,6 @@ class _Reduced:
                 kernel @ torch.linalg.solve_triangular(factor.T, (half - cross @ q)[:, None], upper=True)[:, 0]
             )
         return self._levels @ q, weights
-
-    def pull(self, values: Tensor) -> float:
-        """Norm of ``A^T values``."""
-        levels, kernels = self._adjoint(values)
-        return float(torch.cat([levels, *kernels]).norm())
 
     def _adjoint(self, values: Tensor) -> tuple[Tensor, list[Tensor]]:
         """``A^T values``: its part on the free levels, and on the open directions of each token."""
@@ -228,6 +212,16 @@ def _kernel(rows: Tensor) -> Tensor:
     _, sizes, vt = torch.linalg.svd(rows)
     kernel: Tensor = vt[int((sizes > DEPENDENCE * sizes[:1]).sum()) :].T
     return kernel.contiguous()
+
+
+def _factor(matrix: Tensor, size: Tensor) -> Tensor:
+    """Cholesky factor of a matrix that rounding, of terms with the given diagonal, may have left indefinite."""
+    for k in range(8):
+        factor: Tensor
+        factor, failed = torch.linalg.cholesky_ex(matrix + torch.diag(RIDGE * 100.0**k * size))
+        if not bool(failed):
+            return factor
+    raise torch.linalg.LinAlgError("no multiple of the diagonal makes the matrix positive")  # type: ignore[attr-defined]
 
 
 def _room(value: Tensor, change: Tensor) -> float:

@@ -2,12 +2,15 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ntp_theory import NTPDataset, check_compatibility
 from ntp_theory.construct import DESIGNED, designed
 from ntp_theory.construct.instances import a2, sep_incompat
+from ntp_theory.errors import SolverError
+from ntp_theory.exact import decide_compatibility
 from ntp_theory.subspace import project
 from ntp_theory.testing import datasets
 from tests.construct.oracles import is_compatible
@@ -57,6 +60,7 @@ def assert_proved(answer, data):
     assert value == pytest.approx(c.value, abs=1e-11)
     assert c.value == answer.residual > 0
     assert c.norm_bound > 1e3
+    assert c.verify()
 
 
 @given(counted())
@@ -76,6 +80,54 @@ def test_counts_and_their_probabilities_agree(data):
 @given(datasets())
 def test_every_answer_is_proved(data):
     assert_proved(check_compatibility(data), data)
+
+
+@pytest.mark.parametrize(("long", "short"), [(1000.0, 1e-6), (128.0, 2.0**-20)])
+def test_one_equation_is_met_whatever_the_lengths(long, short):
+    """The long context has one next token and asks for nothing; rounding on the short one must not count there."""
+    data = NTPDataset.from_counts([[long, long], [short, 0.0]], [[4, 0], [2, 5]])
+    answer = check_compatibility(data)
+    assert answer.compatible and answer.residual <= 1e-15
+    assert answer.verify()
+
+
+@given(counted(), st.lists(st.integers(-20, 20), min_size=4, max_size=4))
+def test_contexts_of_any_length(data, exponents):
+    """A "no" is one in exact arithmetic too, where embeddings differ in length by up to 2^40."""
+    h = data.embeddings.numpy() * 2.0 ** np.array(exponents)[: data.num_contexts, None]
+    counts = dense_counts(data)
+    moved = NTPDataset.from_counts(h, counts)
+    try:
+        answer = check_compatibility(moved)
+    except SolverError as error:
+        assert error.status == "undecided"
+        return
+    if answer.compatible:
+        assert answer.verify()
+    else:
+        assert answer.certificate.verify()
+        assert not decide_compatibility(moved)
+
+
+def test_logs_of_counts_are_taken_in_double_precision():
+    h, counts = [[-2, 2], [-1, 2], [0, 2]], [[1, 64], [1, 32], [1, 16]]
+    answer = check_compatibility(NTPDataset.from_counts(h, counts, dtype=torch.float32))
+    assert answer.compatible and answer.residual <= 1e-14
+    assert answer.solution.dtype == torch.float32 and answer.verify()
+    other = check_compatibility(NTPDataset.from_counts(h, [[1, 64], [1, 32], [1, 17]], dtype=torch.float32))
+    assert not other.compatible and other.verify()
+
+
+@given(counted())
+def test_single_precision_masses_carry_their_rounding(data):
+    same = NTPDataset(data.embeddings, data.probabilities.to_dense(), data.weights, dtype=torch.float32)
+    assert check_compatibility(same).compatible == check_compatibility(data).compatible
+
+
+def test_nearly_dependent_constraints_are_not_decided():
+    data = NTPDataset([[1.0, 0.0], [1.0, 1e-8]], [[0.5, 0.5], [0.2, 0.8]])
+    with pytest.raises(SolverError, match="too nearly dependent"):
+        check_compatibility(data)
 
 
 @given(datasets("independent"))
