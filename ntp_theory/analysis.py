@@ -24,6 +24,7 @@ from .dataset import NTPDataset
 from .descent import Trajectory, descend
 from .errors import SolverError
 from .exact import Proof
+from .exact.rationals import flint_module
 from .margin import SVMSolution
 from .predict import Limit, predict
 
@@ -237,6 +238,8 @@ def analyze(data: NTPDataset, *, steps: int | None = None, exact: bool = False, 
     >>> answer.limit.case, answer.holds
     ('finite', True)
     """
+    if exact:
+        flint_module()  # if it is missing, say so before the work
     limit, not_predicted = None, ""
     try:
         limit = predict(data)

@@ -137,7 +137,8 @@ class InSupportLoss:
                 length /= 2
                 after = self.value(weights - length * step)
             weights, value, last = weights - length * step, after, slope
-            trust = min(1.0, slope)
+            # a step that went all the way earns a longer one: elsewhere the loss may be flatter than its slope says
+            trust = min(1.0, slope, trust / 10.0 if length == 1.0 else 1.0)
         if best[0] > tol * scale:
             raise SolverError(
                 f"Newton's method on CE_F stopped at a gradient of {best[0]:.2e}, asked for {tol * scale:.2e}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import cvxpy
 import numpy as np
@@ -244,3 +245,10 @@ def test_an_exact_proof_that_is_too_large_is_no_failure(monkeypatch):
     found = analyze(construct.tiny(), steps=10, exact=True)
     assert found.proofs["max_margin"].status == "not certified" and found.holds
     assert "at most 0 are tried" in found.summary()
+
+
+def test_a_missing_extra_is_named_before_the_work(monkeypatch):
+    monkeypatch.setitem(sys.modules, "flint", None)
+    monkeypatch.setattr(analysis, "predict", lambda data: pytest.fail("work was done"))
+    with pytest.raises(UsageError, match=r"install ntp-theory\[exact\]"):
+        analyze(construct.tiny(), steps=10, exact=True)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from scipy.optimize import minimize
+from scipy.optimize import brentq, minimize
+from scipy.special import expit
 
 from ntp_theory import NTPDataset, check_compatibility, extended_support
 from ntp_theory.construct import DESIGNED, designed, random
@@ -150,3 +151,18 @@ def test_a_minimisation_that_rounding_defeats_says_so():
 def test_one_hot_data_has_nothing_to_fit():
     loss = InSupportLoss(NTPDataset([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]]))
     assert not loss.minimise().any() and loss.value(loss.minimise()) == 0
+
+
+def test_a_minimiser_far_out_where_the_loss_is_flat():
+    """One context asks for odds of 1e-4, another, 800 times shorter, for none: they meet at a logit of 1971."""
+    short = 0.0012301533574825742
+    data = NTPDataset([[1.0], [short]], [[1 - 1e-4, 1e-4], [1.0, 0.0]])
+    full = SupportPattern.from_mask(torch.ones(2, 2, dtype=torch.bool))
+    found = InSupportLoss(data, full).minimise()
+
+    def slope(x):
+        return expit(x) - (1 - 1e-4) - short * expit(-short * x)
+
+    expected = brentq(slope, 100.0, 1e4, xtol=1e-12, rtol=1e-14)
+    # the gradient is met to 1e-12 of its scale, on a curvature of 1e-7
+    assert float(found[0, 0] - found[1, 0]) == pytest.approx(expected, abs=1e-4)

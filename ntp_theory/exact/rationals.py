@@ -17,6 +17,7 @@ __all__ = [
     "common_denominator",
     "echelon",
     "factors",
+    "flint_module",
     "log_sum",
     "primitive_rows",
     "rank",
@@ -41,7 +42,14 @@ Row = Mapping[int, int]
 """A sparse row of integers: column to value."""
 
 
-def _flint() -> Any:
+def flint_module() -> Any:
+    """The module that does the arithmetic.
+
+    Raises
+    ------
+    UsageError
+        If it is not installed.
+    """
     try:
         import flint
     except ImportError:
@@ -58,7 +66,7 @@ def rational(value: float | int, denominator: int = 1) -> Any:
     (3/8, 3/2)
     """
     numerator, own = value.as_integer_ratio()
-    return _flint().fmpq(numerator, own * denominator)
+    return flint_module().fmpq(numerator, own * denominator)
 
 
 def factors(number: int) -> dict[int, int]:
@@ -69,7 +77,7 @@ def factors(number: int) -> dict[int, int]:
     >>> factors(12)
     {2: 2, 3: 1}
     """
-    return {int(prime): exponent for prime, exponent in _flint().fmpz(number).factor()}
+    return {int(prime): exponent for prime, exponent in flint_module().fmpz(number).factor()}
 
 
 def common_denominator(values: Iterable[Any]) -> tuple[list[Any], Any]:
@@ -80,7 +88,7 @@ def common_denominator(values: Iterable[Any]) -> tuple[list[Any], Any]:
     >>> common_denominator([rational(1, 2), rational(1, 3)])
     ([3, 2], 6)
     """
-    values, denominator = list(values), _flint().fmpz(1)
+    values, denominator = list(values), flint_module().fmpz(1)
     for x in values:
         denominator = denominator.lcm(x.q)
     return [x.p * (denominator // x.q) for x in values], denominator
@@ -96,7 +104,7 @@ def log_sum(terms: Sequence[tuple[int, Fraction]]) -> float:
     >>> log_sum([(2, Fraction(3)), (-1, Fraction(9, 2))])
     0.231049
     """
-    flint = _flint()
+    flint = flint_module()
     size = sum(abs(y) for y, _ in terms)
     precision, before = 64 + size.bit_length(), flint.ctx.prec
     try:
@@ -129,7 +137,7 @@ def primitive_rows(matrix: Tensor) -> tuple[list[list[int]], list[Any]]:
     >>> primitive_rows(torch.tensor([[0.5, -0.75]]))
     ([[2, -3]], [1/4])
     """
-    fmpq, rows, factors = _flint().fmpq, [], []
+    fmpq, rows, factors = flint_module().fmpq, [], []
     for row in matrix.double().tolist():
         ratios = [x.as_integer_ratio() for x in row]
         scale = math.lcm(*(q for _, q in ratios))
@@ -205,7 +213,7 @@ def _snap(
         if sum(value * whole[i] for i, value in row.items() if i in pivotal) != b * denominator:
             return None
     for c, x in whole.items():
-        solution[c] = _flint().fmpq(x, denominator)
+        solution[c] = flint_module().fmpq(x, denominator)
     return solution
 
 
@@ -242,7 +250,7 @@ def solve(rows: Sequence[Row], columns: Sequence[int], right: Sequence[Sequence[
         raise SolverError(f"an exact solve for {n} unknowns; at most {LARGEST} are tried", "too large")
     if not n:
         return [], 1
-    fmpq_mat, k = _flint().fmpq_mat, len(right[0])
+    fmpq_mat, k = flint_module().fmpq_mat, len(right[0])
     square = fmpq_mat(n, n, [row.get(c, 0) for row in rows for c in columns])
     solved = square.solve(fmpq_mat(n, k, [x for row in right for x in row]), algorithm="dixon")
     numerators, denominator = solved.numer_denom()
@@ -252,7 +260,7 @@ def solve(rows: Sequence[Row], columns: Sequence[int], right: Sequence[Sequence[
 def _dense(rows: Sequence[Row], width: int, prime: int) -> Any:
     """The rows modulo a prime."""
     entries = [row.get(i, 0) % prime for row in rows for i in range(width)]
-    return _flint().nmod_mat(len(rows), width, entries, prime)
+    return flint_module().nmod_mat(len(rows), width, entries, prime)
 
 
 def _pivots(matrix: Any) -> list[int]:
