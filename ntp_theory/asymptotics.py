@@ -21,7 +21,8 @@ from torch import Tensor
 from .dataset import NTPDataset
 from .errors import SolverError
 from .finite_part import InSupportLoss
-from .subspace import data_subspace
+from .subspace import DataSubspace, data_subspace
+from .support import SupportPattern
 
 __all__ = ["ActiveConstraints", "finite_constant", "limit_multipliers", "mean_offset"]
 
@@ -83,6 +84,10 @@ def limit_multipliers(data: NTPDataset, finite: Tensor, direction: Tensor, duals
     near = (~data.support & (slack <= SLACK)) | (duals > 0)
     contexts, tokens = near.nonzero(as_tuple=True)
     if len(contexts) == 0 or len(contexts) * finite.numel() > LARGEST:
+        return duals
+    # adding the active pairs to the supports adds their normals to F
+    joined = DataSubspace(data.embeddings, SupportPattern.from_mask(data.support | near))
+    if joined.dim == data_subspace(data).dim + len(contexts):
         return duals
     normals = _normals(data, contexts, tokens)
     sizes, vectors = torch.linalg.eigh(normals @ normals.T)
