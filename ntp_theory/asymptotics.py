@@ -26,7 +26,7 @@ from .support import SupportPattern
 
 __all__ = ["ActiveConstraints", "finite_constant", "limit_multipliers", "mean_offset"]
 
-LARGEST = 5e7
+LARGEST = 1e7
 # Constraints this close to margin 1 may be active; normals this close to dependent are; multipliers this small are 0.
 SLACK, DEPENDENT, NEGLIGIBLE = 1e-6, 1e-10, 1e-8
 
@@ -73,7 +73,7 @@ def limit_multipliers(data: NTPDataset, finite: Tensor, direction: Tensor, duals
     Returns
     -------
     Tensor (m, V)
-        ``duals`` where they are unique; also where the active normals would take more than 5e7 numbers.
+        ``duals`` where they are unique; also where the active normals would take more than 1e7 numbers.
 
     Notes
     -----
@@ -166,7 +166,7 @@ class ActiveConstraints:
     Raises
     ------
     SolverError
-        If the normals, n V d numbers, would exceed 5e7.
+        If the normals, n V d numbers, would exceed 1e7.
 
     Notes
     -----
