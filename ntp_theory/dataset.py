@@ -249,6 +249,11 @@ class NTPDataset:
         return self.conditionals.log()
 
     @property
+    def masses(self) -> Tensor:
+        """p_{j,z} up to a factor a context, as exactly as they are known: the counts if there are any; (n,), double."""
+        return (self.conditionals if self.counts is None else self.counts).double()
+
+    @property
     def support(self) -> Tensor:
         """Boolean matrix (m, V), true where z is in S_j; formed on request."""
         return self.pattern.mask()

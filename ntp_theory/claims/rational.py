@@ -1,4 +1,8 @@
-"""Decisions in rational arithmetic: floats are taken for the dyadic rationals that they are, and nothing is rounded."""
+"""Decisions in rational arithmetic: floats are taken for the dyadic rationals that they are, and nothing is rounded.
+
+The claims run without the extra ``exact``, and hold the library against code that it does not share: this is sympy on
+small data, `ntp_theory.exact` is what users call.
+"""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Compatibility:
             return self.certificate.verify()
         assert self.solution is not None
         pattern = self.data.pattern
-        logs, h, weights = _log_conditionals(self.data), self.data.embeddings.double(), self.solution.double()
+        logs, h, weights = self.data.masses.log(), self.data.embeddings.double(), self.solution.double()
         off = pattern.inside(h @ weights.T) - logs
         eps = torch.finfo(self.data.embeddings.dtype).eps  # of the entries of W*
         slack = _slack(self.data, logs, tol) + 4 * eps * (h.norm(dim=1) * weights.norm(dim=1).max())[pattern.contexts]
@@ -154,7 +154,7 @@ def check_compatibility(data: NTPDataset, *, exact: bool = False) -> Compatibili
     if exact:
         return _exactly(data, decide_compatibility(data))
     wide = data if data.embeddings.dtype is torch.float64 else data.to(dtype=torch.float64)
-    all_logs = _log_conditionals(data)
+    all_logs = data.masses.log()
     slack = _slack(data, all_logs, TOLERANCE)
     for chosen in nested_contexts(data):
         whole = len(chosen) == data.num_contexts
@@ -201,11 +201,6 @@ def _exactly(data: NTPDataset, proof: Proof) -> Compatibility:
     combined = c.new_zeros(data.vocab_size, data.dim).index_add_(0, z, c[:, None] * data.embeddings[j])
     certificate = Contradiction(j, z, c, value, float(combined.norm()), data)
     return Compatibility(False, None, value, certificate, data, proof)
-
-
-def _log_conditionals(data: NTPDataset) -> Tensor:
-    """log p_{j,z} up to a constant by context, from the counts if there are any: ratios of counts are exact data."""
-    return (data.conditionals if data.counts is None else data.counts).double().log()
 
 
 def _slack(data: NTPDataset, logs: Tensor, tol: float) -> Tensor:

@@ -79,10 +79,10 @@ def explain(certificate: FarkasCertificate | Contradiction) -> FarkasCertificate
 
 
 def _log_conditionals(data: NTPDataset) -> Tensor:
-    """log p_{j,z} on the supports, 0 elsewhere; (m, V)."""
-    logs = data.log_conditionals.new_zeros(data.num_contexts, data.vocab_size)
-    logs[data.pattern.contexts, data.pattern.tokens] = data.log_conditionals
-    return logs.double().cpu()
+    """log p_{j,z} on the supports up to a constant a context, 0 elsewhere; (m, V)."""
+    logs = data.masses.new_zeros(data.num_contexts, data.vocab_size)
+    logs[data.pattern.contexts, data.pattern.tokens] = data.masses.log()
+    return logs.cpu()
 
 
 def _contradiction(c: Tensor, data: NTPDataset) -> Contradiction | None:

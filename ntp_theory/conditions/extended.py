@@ -16,7 +16,7 @@ from ..subspace import DataSubspace
 from ..support import SupportPattern
 from .certificates import FarkasCertificate
 from .partition import Partition, partitions
-from .standing import standing_certificate, standing_direction, whiten
+from .standing import separates, standing_certificate, standing_direction, whiten
 
 __all__ = ["ExtendedSupport", "extended_support"]
 
@@ -94,9 +94,7 @@ class ExtendedSupport:
             blocked = (self.certificate.dense() < 0) & ~self.data.support
             stands &= self.certificate.verify(tol) and torch.equal(blocked, added)
         if self.direction is not None:
-            logits = self.data.embeddings @ self.direction.T
-            stands &= float(self.pattern.spread(logits).max()) <= tol
-            stands &= float(self.pattern.margins(logits).min()) >= 1 - tol
+            stands &= separates(self.direction, self.data, self.pattern, tol)
         both = (self.certificate is not None) == bool(added.any())
         return stands and both and (self.direction is not None) == (self.pattern.num_off_support > 0)
 

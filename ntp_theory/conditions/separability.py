@@ -27,7 +27,7 @@ from .certificates import FarkasCertificate
 from .explanation import explain
 from .extended import extended_support
 from .nested import nested_contexts
-from .standing import standing_certificate, standing_direction, whiten
+from .standing import separates, standing_certificate, standing_direction, whiten
 
 __all__ = ["Separability", "check_separability"]
 
@@ -110,9 +110,7 @@ class Separability:
         assert self.direction is not None
         if exact:
             return prove_separable(self.data, self.direction)
-        pattern, logits = self.data.pattern, self.data.embeddings @ self.direction.T
-        uneven = float(pattern.spread(logits).max())
-        return uneven <= tol and float(pattern.margins(logits).min()) >= 1 - tol
+        return separates(self.direction, self.data, self.data.pattern, tol)
 
 
 def check_separability(data: NTPDataset, *, exact: bool = False, max_iterations: int = 2_000) -> Separability:
@@ -158,10 +156,14 @@ def check_separability(data: NTPDataset, *, exact: bool = False, max_iterations:
     if data.pattern.num_off_support == 0:
         zero = data.embeddings.new_zeros(data.vocab_size, data.dim)
         return Separability(True, zero, torch.inf, None, data)
+    if data.embeddings.dtype is not torch.float64:  # the question is about exact numbers
+        answer = check_separability(data.to(dtype=torch.float64), max_iterations=max_iterations)
+        direction = None if answer.direction is None else answer.direction.to(data.embeddings.dtype)
+        return replace(answer, direction=direction, data=data)
     for chosen in nested_contexts(data):
-        answer = _decide(data, chosen, max_iterations)
-        if answer is not None:
-            return answer
+        found = _decide(data, chosen, max_iterations)
+        if found is not None:
+            return found
     return _by_program(data)  # slower, but it decides what is close to the boundary
 
 

@@ -10,7 +10,7 @@ from ..subspace import DataSubspace
 from ..support import SupportPattern
 from .certificates import FarkasCertificate
 
-__all__ = ["standing_certificate", "standing_direction", "whiten"]
+__all__ = ["separates", "standing_certificate", "standing_direction", "whiten"]
 
 # Logits closer than this multiple of ||W|| ||h_j|| are equal but for rounding.
 ROUNDING = 1e-13
@@ -51,6 +51,16 @@ def standing_direction(
     if uneven or bool((margins <= ROUNDING * float(weights.norm()) * lengths).any()):
         return None
     return direction / margins.min()
+
+
+def separates(direction: Tensor, data: NTPDataset, pattern: SupportPattern, tol: float) -> bool:
+    """Whether in-support logits are equal and margins at least 1, to ``tol`` and to the rounding of the direction."""
+    h, weights = data.embeddings.double(), direction.double()
+    logits = h @ weights.T
+    eps = torch.finfo(direction.dtype).eps
+    slack = tol + 4 * eps * h.norm(dim=1) * weights.norm(dim=1).max()
+    even = bool((pattern.spread(logits) <= slack).all())
+    return even and bool((pattern.margins(logits) >= (1 - slack).clamp(min=0.5)).all())
 
 
 def standing_certificate(multipliers: Tensor, chosen: Tensor, data: NTPDataset) -> FarkasCertificate | None:

@@ -98,7 +98,7 @@ def relation_value(document: dict[str, Any]) -> float:
 
 def exponents(data: NTPDataset, entries: Sequence[tuple[int, int]]) -> list[Exponents]:
     """Exponents of the primes in the conditionals, up to a factor a context."""
-    mass = (data.conditionals.double() if data.counts is None else data.counts).tolist()
+    mass = data.masses.tolist()
     pairs = zip(data.pattern.contexts.tolist(), data.pattern.tokens.tolist(), strict=True)
     place = {pair: i for i, pair in enumerate(pairs)}
     out = []

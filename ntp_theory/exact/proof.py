@@ -77,8 +77,8 @@ def document(statement: str, data: NTPDataset, proof: dict[str, Any], *, masses:
         "supports": data.pattern.rows(),
     }
     if masses:
-        mass = data.conditionals.double() if data.counts is None else data.counts
-        content["masses"] = [[_words(x) for x in part.tolist()] for part in mass.split(data.pattern.sizes.tolist())]
+        parts = data.masses.split(data.pattern.sizes.tolist())
+        content["masses"] = [[_words(x) for x in part.tolist()] for part in parts]
     return {
         "format": "ntp_theory certificate",
         "format_version": 1,
@@ -88,6 +88,6 @@ def document(statement: str, data: NTPDataset, proof: dict[str, Any], *, masses:
     }
 
 
-def _words(value: float | int) -> str:
+def _words(value: float) -> str:
     numerator, denominator = value.as_integer_ratio()
     return str(numerator) if denominator == 1 else f"{numerator}/{denominator}"

@@ -99,8 +99,10 @@ def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, when_stuck:
         best = _better(best, _judge(after, data, k + i))
         if tol < best.gap < CLOSE:
             best = _better(best, _judge(polish(after, data), data, k + i))
-        stalled = 0 if best.gap < 0.9 * marked or best.direction is None else stalled + 1
-        marked = min(marked, best.gap) if stalled == 0 else marked
+        if best.gap < 0.9 * marked:
+            marked, stalled = best.gap, 0
+        elif best.direction is not None:
+            stalled += 1
         if best.gap <= tol or stalled > STALL:
             break
     return best

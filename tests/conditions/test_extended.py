@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -125,3 +127,15 @@ def test_a_wrong_extended_support_is_caught():
     too_few[0, 1] = False
     margins = logits[0][too_few[0]].min() - logits[0][~too_few[0]].max()
     assert float(margins) <= 1e-12  # token 1 cannot be pushed below token 0
+
+
+@given(datasets(max_contexts=4, max_vocab_size=4, max_dim=3))
+def test_single_precision_answers_verify(data):
+    """To the rounding of a direction that is kept in single precision; half of it is no answer."""
+    single = data.to(dtype=torch.float32)
+    extended = extended_support(single)
+    assert extended.verify()
+    if extended.direction is not None:
+        assert not replace(extended, direction=0.25 * extended.direction).verify()
+    separability = check_separability(single)
+    assert separability.verify()
