@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
+from ..errors import UsageError
 from .certificates import Contradiction, FarkasCertificate
 from .circuits import Circuits
 from .standing import STATIONARY, standing_certificate
@@ -39,6 +40,11 @@ def explain(certificate: FarkasCertificate | Contradiction) -> FarkasCertificate
         relation, so with any of them left out nothing is proved. It is not shown to be the smallest of all. None if
         the data is so large that no short certificate was found in the work that the search may take.
 
+    Raises
+    ------
+    UsageError
+        If there is no certificate.
+
     Notes
     -----
     Source: ours (`bias/definition-2`, `bias/definition-1`). On d-dimensional embeddings in general position every
@@ -56,6 +62,7 @@ def explain(certificate: FarkasCertificate | Contradiction) -> FarkasCertificate
         2 x after 'a': #0 over #1, which never follows
         1 x after 'b': #1 over #0, which never follows
     """
+    _check(certificate)
     data = certificate.data
     h, support = data.embeddings.double().cpu().numpy(), data.support.cpu().numpy()
     norms = np.linalg.norm(h, axis=1)
@@ -76,6 +83,14 @@ def explain(certificate: FarkasCertificate | Contradiction) -> FarkasCertificate
     if isinstance(certificate, FarkasCertificate):
         return standing_certificate(c, torch.arange(data.num_contexts), data)
     return _contradiction(c / c.abs().sum(), data)
+
+
+def _check(certificate: object) -> None:
+    if not isinstance(certificate, FarkasCertificate | Contradiction):
+        raise UsageError(
+            f"certificate is {certificate!r}; it must be a FarkasCertificate or a Contradiction, which there is only "
+            "if the data is not separable or not compatible"
+        )
 
 
 def _log_conditionals(data: NTPDataset) -> Tensor:
@@ -110,6 +125,11 @@ def describe_explanation(certificate: FarkasCertificate | Contradiction, limit: 
         One line a context: the tokens with positive coefficients *over* those with negative ones. Coefficients are
         scaled to whole numbers where they are in such proportions, and to a largest weight of 1 elsewhere.
 
+    Raises
+    ------
+    UsageError
+        If there is no certificate.
+
     Examples
     --------
     >>> from ntp_theory.conditions import check_compatibility
@@ -121,6 +141,7 @@ def describe_explanation(certificate: FarkasCertificate | Contradiction, limit: 
         2 x after #0: #1 over #0: 1.38629 nats
         1 x after #1: #0 over #1: 0 nats
     """
+    _check(certificate)
     data, tokens = certificate.data, certificate.tokens.unique().tolist()
     logs = _log_conditionals(data)
     c = torch.zeros(data.num_contexts, data.vocab_size, dtype=torch.float64)

@@ -15,6 +15,7 @@ from ntp_theory.claims import rational
 from ntp_theory.conditions.circuits import Circuits
 from ntp_theory.conditions.explanation import describe_explanation, explain
 from ntp_theory.construct import DESIGNED, designed
+from ntp_theory.errors import UsageError
 from ntp_theory.testing import datasets
 
 
@@ -216,3 +217,10 @@ def test_words():
         "    2 x after #0: 'y' over 'x' (both follow)",
         "    1 x after #1: 'x' over 'y', which never follows",
     ]
+
+
+@pytest.mark.parametrize("function", [explain, describe_explanation])
+def test_where_there_is_nothing_to_explain(function):
+    answer = check_separability(NTPDataset([[1.0]], [[1.0, 0.0]]))
+    with pytest.raises(UsageError, match="certificate is None; it must be a FarkasCertificate"):
+        function(answer.certificate)
