@@ -226,7 +226,7 @@ def _max_margin(reference: NTPDataset, tol: float) -> SVMSolution:
         return solve_svm(reference, tol=tol)
     except NotSeparableError:
         # extended supports come with a direction: the certificate that speaks against it is one up to rounding only
-        best = solve_dual(reference, tol=tol, max_iterations=MAX_ITERATIONS, when_stuck=lambda: None)
+        best = solve_dual(reference, tol=tol, max_iterations=MAX_ITERATIONS, certify=False)
         if best.direction is None or best.gap > max(tol, ACCEPTED_GAP):
             raise
     except SolverError as error:

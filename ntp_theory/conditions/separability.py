@@ -16,9 +16,8 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
-from ..cone import project_cone
+from ..cone import Cone
 from ..dataset import NTPDataset
-from ..elimination import Elimination
 from ..errors import SolverError
 from ..exact import Proof, prove_separable
 from ..subspace import data_subspace
@@ -27,7 +26,7 @@ from .certificates import FarkasCertificate
 from .explanation import explain
 from .extended import extended_support
 from .nested import nested_contexts
-from .standing import separates, standing_certificate, standing_direction, whiten
+from .standing import separates, standing_certificate, standing_direction, stationary, whiten
 
 __all__ = ["Separability", "check_separability"]
 
@@ -35,8 +34,6 @@ __all__ = ["Separability", "check_separability"]
 SMALL = 600
 # Steps spent on a part of the contexts, where only a certificate would be final, before taking more of them.
 PARTIAL_ITERATIONS = 300
-# Off-support entries of a certificate smaller than this, relative to the largest entry, are taken for zero.
-SIGNIFICANT = 1e-12
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -200,8 +197,10 @@ def _decide(data: NTPDataset, chosen: Tensor, max_iterations: int) -> Separabili
             direction = standing_direction(fit.weights @ back, data.embeddings, data.pattern, subspace)
             if direction is not None:
                 return Separability(True, direction, 1.0 / float(direction.norm()), None, data)
-        if fit.stationary():
-            certificate = standing_certificate(fit.certificate() / lengths[:, None], chosen, data)
+        if fit.nearly_stationary():
+            certificate = standing_certificate(
+                stationary(fit.multipliers, whitened, fit.pattern) / lengths[:, None], chosen, data
+            )
             if certificate is not None:
                 return Separability(False, None, 0.0, certificate, data)
     return None
@@ -211,12 +210,13 @@ class _SquaredHinge:
     """Restarted accelerated gradient descent on ``1/2 ||P_Q(1_S - U W^T)||^2`` for orthonormal columns U."""
 
     def __init__(self, whitened: Tensor, pattern: SupportPattern) -> None:
-        self._u, self._pattern = whitened, pattern
+        self._u, self.pattern = whitened, pattern
         self._target = pattern.mask().to(whitened.dtype)
         self.weights = whitened.new_zeros(pattern.vocab_size, whitened.shape[1])
         self._ahead, self._momentum = self.weights, 1.0
         self._attempt_at = 1e-2
-        self.multipliers, self._thresholds = project_cone(self._target, pattern)
+        self._cone = Cone(pattern.mask(), dtype=whitened.dtype)
+        self.multipliers, self._thresholds = self._cone.project(self._target)
         self._gradient = self.multipliers.T @ whitened
 
     def iterate(self, steps: int) -> None:
@@ -228,40 +228,25 @@ class _SquaredHinge:
             momentum = (1 + (1 + 4 * self._momentum**2) ** 0.5) / 2
             self._ahead = after + (self._momentum - 1) / momentum * moved
             self.weights, self._momentum = after, momentum
-            self.multipliers, self._thresholds = project_cone(
-                self._target - self._u @ self._ahead.T, self._pattern, self._thresholds
+            self.multipliers, self._thresholds = self._cone.project(
+                self._target - self._u @ self._ahead.T, self._thresholds
             )
             self._gradient = self.multipliers.T @ self._u
 
     def separates(self) -> bool:
         """Whether in-support logits differ by less than they lie above the rest: worth a look at the exact rules."""
         logits = self._u @ self.weights.T
-        return bool(self._pattern.spread(logits).max() < self._pattern.margins(logits).min())
+        return bool(self.pattern.spread(logits).max() < self.pattern.margins(logits).min())
 
     def relative_gradient(self) -> float:
         return float(self._gradient.norm() / self.multipliers.norm())
 
-    def stationary(self) -> bool:
+    def nearly_stationary(self) -> bool:
         """Close enough to a minimum for another attempt at a certificate; each attempt asks for more."""
         if self.relative_gradient() > self._attempt_at:
             return False
         self._attempt_at = self.relative_gradient() / 5
         return True
-
-    def certificate(self) -> Tensor:
-        """Multipliers near the current ones with ``U^T v = 0``, strictly negative off the supports where not zero."""
-        inside = self._target > 0
-        free = inside | (self.multipliers < 0)
-        while True:
-            face = SupportPattern.from_mask(free)
-            v = torch.zeros_like(self.multipliers)
-            v[face.contexts, face.tokens] = (
-                Elimination(self._u, face).fit(face.inside(self.multipliers)).residual.to(v.dtype)
-            )
-            kept = free & (inside | (v < -SIGNIFICANT * float(v.abs().max())))
-            if torch.equal(kept, free):
-                return v
-            free = kept  # making v stationary turned small entries positive: leave them out
 
 
 def _rounds(total: int) -> list[int]:

@@ -6,16 +6,19 @@ import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
+from ..elimination import Elimination
 from ..subspace import DataSubspace
 from ..support import SupportPattern
 from .certificates import FarkasCertificate
 
-__all__ = ["separates", "standing_certificate", "standing_direction", "whiten"]
+__all__ = ["ROUNDING", "separates", "standing_certificate", "standing_direction", "stationary", "whiten"]
 
 # Logits closer than this multiple of ||W|| ||h_j|| are equal but for rounding.
 ROUNDING = 1e-13
 # Rounding of a Farkas certificate: ||sum_j h_j c_j^T|| against sum |c| ||h||, a few hundred units in the last place.
 STATIONARY = 1e-12
+# Off-support entries of a certificate smaller than this, relative to the largest entry, are taken for zero.
+SIGNIFICANT = 1e-12
 
 
 def whiten(embeddings: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -61,6 +64,20 @@ def separates(direction: Tensor, data: NTPDataset, pattern: SupportPattern, tol:
     slack = tol + 4 * eps * h.norm(dim=1) * weights.norm(dim=1).max()
     even = bool((pattern.spread(logits) <= slack).all())
     return even and bool((pattern.margins(logits) >= (1 - slack).clamp(min=0.5)).all())
+
+
+def stationary(multipliers: Tensor, embeddings: Tensor, pattern: SupportPattern) -> Tensor:
+    """Multipliers (m, V) near given ones with ``H^T v = 0``, strictly negative off the supports where not zero."""
+    inside = pattern.mask()
+    free = inside | (multipliers < 0)
+    while True:
+        face = SupportPattern.from_mask(free)
+        v = torch.zeros_like(multipliers)
+        v[face.contexts, face.tokens] = Elimination(embeddings, face).fit(face.inside(multipliers)).residual.to(v.dtype)
+        kept = free & (inside | (v < -SIGNIFICANT * float(v.abs().max())))
+        if torch.equal(kept, free):
+            return v
+        free = kept  # making v stationary turned small entries positive: leave them out
 
 
 def standing_certificate(multipliers: Tensor, chosen: Tensor, data: NTPDataset) -> FarkasCertificate | None:

@@ -1,37 +1,73 @@
 """The second-order finish of the NTP-SVM: proximal steps on its dual, each solved by a semismooth Newton method.
 
 A proximal step from C_k minimises the dual objective plus ``||C - C_k||^2 / (2 sigma)`` over the cone of multipliers.
-Once it is known which off-support entries are not zero, that is one linear system: with t the 0/1 supports, mu a level
-for each context and ``W = C^T H``,
+Once it is known which off-support entries are not zero, that is one linear system: with T the target, mu a level for
+each context,
 
-    C / sigma + H W^T + mu = t + C_k / sigma    on those entries and the supports,    rows of C sum to 0.
+    C / sigma + K C + mu = T + C_k / sigma    on those entries and the supports,    rows of C sum to 0.
 
 Newton's method solves it, reads off which entries the solution wants, and stops when they stay the same: a finite and
 usually small number of rounds. Given mu the tokens decouple, so a round costs one Cholesky factor a token, no larger
-than the contexts that it is active after nor than the dimension, and one of size m for the levels. The steps converge
-at the rate ``1 / sigma``, whatever the condition of the data.
+than the number of contexts that it is active after, and one of size m for the levels. The steps converge at the rate
+``1 / sigma``, whatever the condition of the data.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
-from ..cone import project_cone
-from ..dataset import NTPDataset
+from .blocks import ActiveBlocks
+from .problem import DualProblem
 
-__all__ = ["Proximal"]
+__all__ = ["ProximalStep", "proximal_step"]
 
-# Rounds of Newton's method before a step counts as failed, and refinements of each linear system.
-ROUNDS, REFINEMENTS = 12, 2
+# Rounds of Newton's method before a step counts as failed. It fails sooner if more than a few entries changed and
+# hardly fewer than in the round before: such a step is too long for where it starts.
+ROUNDS, FEW, SLOW = 12, 10, 0.8
 
 
-class Proximal:
-    """Proximal steps for one dataset.
+@dataclass(frozen=True, eq=False)
+class ProximalStep:
+    """What came of a proximal step.
+
+    Attributes
+    ----------
+    multipliers : Tensor (B, m, U)
+        The new C; the old one where the step failed.
+    active : Tensor (B, m, U), bool
+        The supports and the off-support entries that are not zero; the last guess where the step failed.
+    settled : Tensor (B,), bool
+        Whether the step was solved.
+    rounds : int
+        Rounds of Newton's method, the most that any of the problems took.
+    """
+
+    multipliers: Tensor
+    active: Tensor
+    settled: Tensor
+    rounds: int
+
+
+def proximal_step(problem: DualProblem, c: Tensor, sigma: Tensor, active: Tensor, *, further: int = 0) -> ProximalStep:
+    """The proximal step from C.
 
     Parameters
     ----------
-    data : NTPDataset
+    problem : DualProblem
+    c : Tensor (B, m, U)
+    sigma : Tensor (B,)
+        Length of the step.
+    active : Tensor (B, m, U), bool
+        A guess of which entries are not zero; the supports are added.
+    further : int
+        Steps of the same length to take after it as long as the active set stays: they cost no factorisation.
+
+    Returns
+    -------
+    ProximalStep
 
     Notes
     -----
@@ -39,82 +75,64 @@ class Proximal:
 
     Examples
     --------
-    >>> data = NTPDataset([[2.0]], [[1.0, 0.0]])
-    >>> after, rounds = Proximal(data).step(torch.zeros(1, 2, dtype=torch.float64), 1e9)
-    >>> (after.T @ data.embeddings).flatten(), rounds
-    (tensor([ 0.2500, -0.2500], dtype=torch.float64), 1)
+    >>> from ntp_theory import NTPDataset
+    >>> problem = DualProblem.of(NTPDataset([[2.0]], [[1.0, 0.0]]))
+    >>> zero, sigma = torch.zeros(1, 1, 2, dtype=torch.float64), torch.tensor([1e9], dtype=torch.float64)
+    >>> step = proximal_step(problem, zero, sigma, problem.support)
+    >>> step.multipliers, step.settled.item(), step.rounds
+    (tensor([[[ 0.2500, -0.2500]]], dtype=torch.float64), True, 2)
     """
-
-    def __init__(self, data: NTPDataset) -> None:
-        self._h, self._support, self._pattern = data.embeddings, data.support, data.pattern
-        self._target = data.support.to(data.embeddings.dtype)
-
-    def step(self, c: Tensor, sigma: float) -> tuple[Tensor | None, int]:
-        """The proximal step from ``c`` (m, V) and the rounds it took; None if its non-zero entries kept changing."""
-        right = self._target + c / sigma
-        projection, _ = project_cone(c + sigma * (self._target - self._logits(c)), self._pattern)
-        active = self._support | (projection < 0)
-        for rounds in range(1, ROUNDS + 1):
-            try:
-                after, levels = self._solve(right, active, sigma)
-            except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
-                break
-            wanted = self._support | (right - self._logits(after) < levels[:, None])
-            if torch.equal(wanted, active):
-                return after, rounds
-            active = wanted
-        return None, ROUNDS
-
-    def _logits(self, c: Tensor) -> Tensor:
-        """``H W^T`` of ``W = C^T H``."""
-        return self._h @ (c.T @ self._h).T
-
-    def _solve(self, right: Tensor, active: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-        """C on the active entries, and mu; refined, as tokens with dependent contexts cost digits."""
-        columns = active.any(0).nonzero()[:, 0].tolist()
-        blocks = [_Block(self._h, active[:, v].nonzero()[:, 0], v, sigma) for v in columns]
-        coupling = right.new_zeros(len(right), len(right))
-        for block in blocks:
-            coupling[block.rows[:, None], block.rows] += block.inverse()
-        factor = torch.linalg.cholesky(coupling)
-        c, levels = torch.zeros_like(right), right.new_zeros(len(right))
-        for _ in range(1 + REFINEMENTS):
-            missing = right - c / sigma - self._logits(c) - levels[:, None]
-            pull, steps = c.sum(1), []
-            for block in blocks:
-                steps.append(block.solve(missing[block.rows, block.token]))
-                pull[block.rows] += steps[-1]
-            rise = torch.cholesky_solve(pull[:, None], factor)[:, 0]
-            for block, step in zip(blocks, steps, strict=True):
-                c[block.rows, block.token] += step - block.solve(rise[block.rows])
-            levels = levels + rise
-        return c, levels
+    system, centre = _System(problem, sigma), c
+    active, levels = active | problem.support, c.new_zeros(c.shape[:2])
+    going, before, rounds = torch.ones_like(problem.largest, dtype=torch.bool), torch.full_like(sigma, torch.inf), 0
+    settled = ~going
+    while rounds < ROUNDS and bool(going.any()):
+        rounds += 1
+        system.activate(active)
+        c, levels = system.correct(c, levels, centre)
+        wanted = system.wanted(c, levels, centre)
+        changes = (wanted != active).sum((1, 2))
+        usable = c.isfinite().all(2).all(1)
+        settled |= going & usable & (changes == 0)
+        going &= usable & (changes > 0) & ((changes <= FEW) | (changes < SLOW * before))
+        before = changes.to(before.dtype)
+        active = torch.where(going[:, None, None], wanted, active)
+    c = torch.where(settled[:, None, None], c, centre)
+    for _ in range(further if bool(settled.any()) else 0):
+        after, above = system.correct(c, levels, c, careful=True)
+        kept = settled & (system.wanted(after, above, c) == active).all(2).all(1)
+        c = torch.where(kept[:, None, None], after, c)
+        levels = torch.where(kept[:, None], above, levels)
+    return ProximalStep(c, active, settled, rounds)
 
 
-class _Block:
-    """``(H_J H_J^T + I / sigma)^-1`` for the contexts J after which one token is active."""
+class _System:
+    """The linear system of one step, for whatever entries are active."""
 
-    def __init__(self, h: Tensor, rows: Tensor, token: int, sigma: float) -> None:
-        self.rows, self.token, self._sigma = rows, token, sigma
-        h = h[rows]
-        # the smaller of the two Gram matrices; with the one of size d the inverse is sigma (1 - Z^T Z)
-        self._thin = len(rows) > h.shape[1]
-        gram = h.T @ h if self._thin else h @ h.T
-        gram.diagonal().add_(1 / sigma)
-        factor = torch.linalg.cholesky(gram)
-        self._matrix = torch.linalg.solve_triangular(factor, h.T, upper=False) if self._thin else factor
+    def __init__(self, problem: DualProblem, sigma: Tensor) -> None:
+        self._problem, self._shift = problem, 1 / sigma[:, None, None]
+        self._blocks = ActiveBlocks(problem, 1 / sigma)
+        self._active, self._factor = problem.support, problem.gram
 
-    def inverse(self) -> Tensor:
-        """The matrix itself, (|J|, |J|)."""
-        if not self._thin:
-            return torch.cholesky_inverse(self._matrix)
-        identity = torch.eye(len(self.rows), dtype=self._matrix.dtype, device=self._matrix.device)
-        dense: Tensor = self._sigma * (identity - self._matrix.T @ self._matrix)
-        return dense
+    def activate(self, active: Tensor) -> None:
+        """Take another active set (B, m, U)."""
+        self._active = active
+        self._blocks.update(active)
+        self._factor, failed = torch.linalg.cholesky_ex(self._blocks.coupling)
+        self._factor[failed > 0] = torch.nan
 
-    def solve(self, values: Tensor) -> Tensor:
-        """Its product with a vector (|J|,)."""
-        if not self._thin:
-            return torch.cholesky_solve(values[:, None], self._matrix)[:, 0]
-        product: Tensor = self._sigma * (values - self._matrix.T @ (self._matrix @ values))
-        return product
+    def correct(self, c: Tensor, levels: Tensor, centre: Tensor, *, careful: bool = False) -> tuple[Tensor, Tensor]:
+        """C on the active entries and the levels, from nearby ones."""
+        c = c.masked_fill(~self._active, 0.0)
+        pull = self._blocks.solve(self._missing(c, levels, centre, careful))
+        rise = torch.cholesky_solve(self._problem.total(c + pull)[:, :, None], self._factor)
+        return c + pull - self._blocks.solve(rise.expand_as(c)), levels + rise[:, :, 0]
+
+    def wanted(self, c: Tensor, levels: Tensor, centre: Tensor) -> Tensor:
+        """The entries that the solution for some active ones wants active."""
+        rises = self._missing(c, levels, centre, careful=False) < 0
+        return self._problem.support | torch.where(self._active, c < 0, rises)
+
+    def _missing(self, c: Tensor, levels: Tensor, centre: Tensor, careful: bool) -> Tensor:
+        missing = (centre - c).mul_(self._shift).add_(self._problem.target)
+        return missing.sub_(self._problem.logits(c, careful=careful)).sub_(levels[:, :, None])

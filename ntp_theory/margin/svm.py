@@ -78,7 +78,9 @@ def solve_svm(
 
         _raise_unless_separable(data)
         return SVMSolution(data, *solve_reference(data, solver=solver, tol=tol))
-    found = solve_dual(data, tol=tol, max_iterations=max_iterations, when_stuck=lambda: _raise_unless_separable(data))
+    found = solve_dual(data, tol=tol, max_iterations=max_iterations)
+    if found.certificate is not None:
+        raise NotSeparableError(found.certificate.describe(), found.certificate)
     if found.direction is None:
         _raise_unless_separable(data)
     if found.direction is None or found.gap > tol:
@@ -88,7 +90,8 @@ def solve_svm(
             status="iteration limit",
             best=found,
         )
-    return SVMSolution(data, found.direction, found.duals, "dual", found.iterations)
+    direction, duals = (part.to(data.embeddings.dtype) for part in (found.direction, found.duals))
+    return SVMSolution(data, direction, duals, "dual", found.iterations)
 
 
 def _raise_unless_separable(data: NTPDataset) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...checks import Check
 from ...conditions import check_compatibility
-from ...cone import project_cone
+from ...cone import Cone
 from ...construct import embedding_map, one_hot_control, toy
 from ...dataset import NTPDataset
 from ...margin import SVMSolution, solve_svm
@@ -134,7 +134,7 @@ def structured_dual() -> Iterator[Check]:
     worst = 0.0
     for noise in define.random_decoders(data, 20, seed=14, scale=3.0):
         matrix = data.embeddings @ noise.T
-        found, _ = project_cone(matrix, data.pattern)
+        found, _ = Cone(data.support).project(matrix)
         rest = matrix - found
         level = torch.where(data.support, rest, -torch.inf).amax(1, keepdim=True)
         uneven = torch.where(data.support, level - rest, 0.0).abs().max()
