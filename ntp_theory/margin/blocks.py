@@ -14,16 +14,16 @@ from .problem import DualProblem
 
 __all__ = ["ActiveBlocks"]
 
-# Sizes up to so much larger than the smallest share a batch: padding costs less than many small calls.
-RATIO, EXTRA = 1.25, 4
+# Sizes up to so much larger than the smallest share a batch, and few tokens any sizes: padding costs less than calls.
+RATIO, FEW = 1.25, 8
 # Entries of the matrices of one batch.
 BATCH = 2**25
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class _Batch:
     tokens: Tensor  # (g,) numbers among the B U tokens of all problems
-    places: Tensor  # (g, w) where the entries are in a flat C; the place behind the last for padding
+    places: Tensor  # (g, w) where the entries are in a flat C; behind the last for padding and tokens given up
     pairs: Tensor  # (g, w, w) where they are in a flat K; the place behind the last for padding
     inverses: Tensor  # (g, w, w)
 
@@ -73,24 +73,27 @@ class ActiveBlocks:
         by_token = active.mT
         changed = (by_token != self._active).any(2).reshape(-1)
         for batch in self._batches:
-            self._drop(batch, changed[batch.tokens])
-        self._batches = [batch for batch in self._batches if len(batch.tokens)]
+            self._drop(batch, changed[batch.tokens] & (batch.places[:, 0] < self._active.numel()))
         self._active = by_token
         self._add(changed.nonzero()[:, 0])
 
     def solve(self, values: Tensor) -> Tensor:
         """The product of every block with its entries of a matrix (B, m, U); 0 off the active set."""
         padded = torch.cat([values.reshape(-1), values.new_zeros(1)])
-        out = torch.zeros_like(padded)
+        places = torch.cat([batch.places.reshape(-1) for batch in self._batches])
+        given, begin = padded.take(places), 0
+        found = torch.empty_like(given)
         for batch in self._batches:
-            out.put_(batch.places, torch.bmm(batch.inverses, padded.take(batch.places)[:, :, None])[:, :, 0])
-        return out[:-1].reshape(values.shape)
+            (g, w), end = batch.places.shape, begin + batch.places.numel()
+            # rows times symmetric matrices: much faster than matrices times columns
+            torch.bmm(given[begin:end].view(g, 1, w), batch.inverses, out=found[begin:end].view(g, 1, w))
+            begin = end
+        return torch.zeros_like(padded).put_(places, found)[:-1].reshape(values.shape)
 
     def _drop(self, batch: _Batch, gone: Tensor) -> None:
         if bool(gone.any()):
             self._couple(batch.tokens[gone], batch.pairs[gone], -batch.inverses[gone])
-            for name in ("tokens", "places", "pairs", "inverses"):
-                setattr(batch, name, getattr(batch, name)[~gone])
+            batch.places[gone] = self._active.numel()
 
     def _add(self, chosen: Tensor) -> None:
         _, u, m = self._active.shape
@@ -128,7 +131,8 @@ def _batches(sizes: Tensor) -> list[tuple[Tensor, int]]:
     pieces, begin, widths = [], 0, sizes[order].tolist()
     for end in range(1, len(widths) + 1):
         full = end - begin >= max(1, BATCH // widths[end - 1] ** 2)
-        if end == len(widths) or full or widths[end] > max(RATIO * widths[begin], widths[begin] + EXTRA):
+        grown = end < len(widths) and end - begin >= FEW and widths[end] > RATIO * widths[begin]
+        if end == len(widths) or full or grown:
             pieces.append((order[begin:end], widths[end - 1]))
             begin = end
     return pieces

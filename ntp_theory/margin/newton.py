@@ -22,7 +22,7 @@ from torch import Tensor
 from .blocks import ActiveBlocks
 from .problem import DualProblem
 
-__all__ = ["ProximalStep", "proximal_step"]
+__all__ = ["ActiveSystem", "ProximalStep", "proximal_step"]
 
 # Rounds of Newton's method before a step counts as failed. It fails sooner if more than a few entries changed and
 # hardly fewer than in the round before: such a step is too long for where it starts.
@@ -82,7 +82,7 @@ def proximal_step(problem: DualProblem, c: Tensor, sigma: Tensor, active: Tensor
     >>> step.multipliers, step.settled.item(), step.rounds
     (tensor([[[ 0.2500, -0.2500]]], dtype=torch.float64), True, 2)
     """
-    system, centre = _System(problem, sigma), c
+    system, centre = ActiveSystem(problem, sigma), c
     active, levels = active | problem.support, c.new_zeros(c.shape[:2])
     going, before, rounds = torch.ones_like(problem.largest, dtype=torch.bool), torch.full_like(sigma, torch.inf), 0
     settled = ~going
@@ -106,8 +106,15 @@ def proximal_step(problem: DualProblem, c: Tensor, sigma: Tensor, active: Tensor
     return ProximalStep(c, active, settled, rounds)
 
 
-class _System:
-    """The linear system of one step, for whatever entries are active."""
+class ActiveSystem:
+    """The linear system of proximal steps of one length, for whatever entries are active.
+
+    Parameters
+    ----------
+    problem : DualProblem
+    sigma : Tensor (B,)
+        Length of the steps.
+    """
 
     def __init__(self, problem: DualProblem, sigma: Tensor) -> None:
         self._problem, self._shift = problem, 1 / sigma[:, None, None]
@@ -121,12 +128,19 @@ class _System:
         self._factor, failed = torch.linalg.cholesky_ex(self._blocks.coupling)
         self._factor[failed > 0] = torch.nan
 
-    def correct(self, c: Tensor, levels: Tensor, centre: Tensor, *, careful: bool = False) -> tuple[Tensor, Tensor]:
-        """C on the active entries and the levels, from nearby ones."""
+    def solve(self, missing: Tensor, sums: Tensor) -> tuple[Tensor, Tensor]:
+        """D (B, m, U) on the active entries and r (B, m): ``D / sigma + K D + r = missing``, rows of D sum to -sums."""
+        pull = self._blocks.solve(missing)
+        rise = torch.cholesky_solve((sums + self._problem.total(pull))[:, :, None], self._factor)
+        return pull - self._blocks.solve(rise.expand_as(missing)), rise[:, :, 0]
+
+    def correct(
+        self, c: Tensor, levels: Tensor, centre: Tensor, *, careful: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """C and the levels of the step from ``centre``, from nearby ones."""
         c = c.masked_fill(~self._active, 0.0)
-        pull = self._blocks.solve(self._missing(c, levels, centre, careful))
-        rise = torch.cholesky_solve(self._problem.total(c + pull)[:, :, None], self._factor)
-        return c + pull - self._blocks.solve(rise.expand_as(c)), levels + rise[:, :, 0]
+        more, rise = self.solve(self._missing(c, levels, centre, careful), self._problem.total(c))
+        return c + more, levels + rise
 
     def wanted(self, c: Tensor, levels: Tensor, centre: Tensor) -> Tensor:
         """The entries that the solution for some active ones wants active."""

@@ -146,6 +146,13 @@ class DualProblem:
         rows = (c / self.lengths[:, :, None])[:, self.contexts] / share[:, None]
         return rows[:, :, self.tokens]
 
+    def reduce(self, multipliers: Tensor) -> Tensor:
+        """C (1, m, U) of multipliers (M, V) for the data: what `multipliers` undoes; equal tokens get their mean."""
+        _, m, u = self.support.shape
+        rows = multipliers.new_zeros(m, len(self.tokens)).index_add_(0, self.contexts, multipliers)
+        columns = multipliers.new_zeros(m, u).index_add_(1, self.tokens, rows) / self.counts
+        return columns[None] * self.lengths[:, :, None]
+
 
 def _distinct(rows: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     """First index of each distinct row, in order of appearance, and for every row the number of its like."""

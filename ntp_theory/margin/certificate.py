@@ -1,0 +1,126 @@
+"""How far a direction can be from W_mm, from its own residuals: no solver is asked.
+
+For a feasible W and multipliers alpha >= 0 with ``W_a = P_perp sum alpha (e_z - e_v) h^T``,
+
+    1/2 ||W||^2 - (sum alpha - 1/2 ||W_a||^2) = 1/2 ||W - W_a||^2 + sum alpha (margin - 1),
+
+a sum of terms that are not negative, where the difference on the left would lose what it is about. The objective is
+1-strongly convex, so W_mm is within the square root of twice that. Margins are needed to twice as many digits as the
+bound has: they are computed to 96 bits, for a direction that may itself have more digits than a double.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ..dataset import NTPDataset
+from ..extended import BITS, Extended, exact_product
+from ..subspace import data_subspace
+
+__all__ = ["distance_bound", "dual_direction", "residuals"]
+
+
+# In-support logits that differ by less than this multiple of ||W|| ||h_j|| differ by rounding.
+ROUNDING = 1e-13
+
+
+def dual_direction(data: NTPDataset, duals: Tensor) -> Tensor:
+    """``W_a = P_perp sum alpha_{jv} (e_z - e_v) h_j^T`` (V, d); which z in S_j is taken does not matter in F_perp."""
+    return data_subspace(data).project_complement(_shared(data, duals).T @ data.embeddings)
+
+
+def _shared(data: NTPDataset, duals: Tensor) -> Tensor:
+    """An element of the cone (m, V) with these multipliers, whose supports share alike."""
+    pattern, c = data.pattern, -duals
+    c[pattern.contexts, pattern.tokens] = (duals.sum(1) / pattern.sizes)[pattern.contexts]
+    return c
+
+
+def residuals(data: NTPDataset, direction: Tensor, tail: Tensor | None) -> tuple[Tensor, Tensor]:
+    """How far logits are from the constraints, to the digits that a double has *of the difference*.
+
+    Parameters
+    ----------
+    data : NTPDataset
+    direction : Tensor (V, d)
+    tail : Tensor (V, d) or None
+        What the direction lacks.
+
+    Returns
+    -------
+    uneven : Tensor (m,)
+        Largest difference of two in-support logits.
+    slack : Tensor (m, V)
+        ``margin - 1`` by off-support token, from the lowest in-support logit; infinite on the supports.
+    """
+    weights = Extended(direction.double(), torch.zeros_like(direction).double() if tail is None else tail)
+    pattern = data.pattern
+    logits = exact_product(Extended.of(data.embeddings.double()), weights.mT)
+    rows = torch.arange(data.num_contexts, device=direction.device)
+    below = logits[rows, pattern.anchors][:, None] - logits  # of no more digits than the logits differ by
+    support = below[pattern.contexts, pattern.tokens]
+    inside = support.high + support.low
+    uneven, lowest = pattern.max(inside) - pattern.min(inside), pattern.max(inside)
+    short = below - Extended.of(torch.ones_like(below.high))
+    slack = (short.high + short.low) - lowest[:, None]
+    slack[pattern.contexts, pattern.tokens] = torch.inf
+    return uneven, slack
+
+
+def distance_bound(data: NTPDataset, direction: Tensor, tail: Tensor | None, duals: Tensor) -> float:
+    """Upper bound on ``||direction - W_mm||``; infinite if the direction does not separate.
+
+    The direction, with its tail, is first made feasible: projected on F_perp, if more than rounding keeps it from
+    there, and scaled to margin 1. What rounding is left is charged to the bound.
+
+    Parameters
+    ----------
+    data : NTPDataset
+    direction : Tensor (V, d)
+    tail : Tensor (V, d) or None
+    duals : Tensor (m, V)
+        Multipliers, at least 0.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    Source: ours (`svm/dual`).
+
+    Examples
+    --------
+    >>> data = NTPDataset([[2.0]], [[1.0, 0.0]])
+    >>> w = torch.tensor([[0.25], [-0.25]], dtype=torch.float64)
+    >>> distance_bound(data, w, None, torch.tensor([[0.0, 0.125]], dtype=torch.float64)) < 1e-11
+    True
+    """
+    if bool((duals < 0).any()) or bool(data.pattern.inside(duals).any()):
+        return math.inf
+    subspace, pattern, lengths = data_subspace(data), data.pattern, data.embeddings.norm(dim=1)
+    uneven, slack = residuals(data, direction, tail)
+    away = 0.0 if tail is None else float(tail.norm())
+    if bool((uneven > ROUNDING * float(direction.norm()) * lengths).any()):
+        inside, tail = subspace.project_complement(direction.double()), None
+        away += float((direction - inside).norm())
+        direction = inside
+        uneven, slack = residuals(data, direction, None)
+    short = max(-float(slack.min()), 0.0)
+    if not short < 1.0:
+        return math.inf
+    size, square, weight = float(direction.norm()), float(direction.square().sum()), float(duals.sum())
+    pulled = _shared(data, duals).T @ data.embeddings
+    dual = subspace.project_complement(pulled)
+    apart = (float((direction - dual).norm()) + short * size) / (1.0 - short)
+    complementary = float((duals * (slack + short).clamp(min=0.0, max=1e300)).sum()) / (1.0 - short)
+    # what in-support logits differ by, and the rounding of all, move the optimum as the multipliers of either say
+    own = _shared(data, duals)[pattern.contexts, pattern.tokens]
+    own = own + subspace.balance(dual - pulled, torch.zeros_like(uneven))
+    charged = float((own.abs() * uneven[pattern.contexts]).sum())
+    charged += (square + weight + float(own.abs().sum())) * 2.0**-BITS * float(lengths.max()) * size
+    gap = 0.5 * apart**2 + complementary + charged
+    return away + short * size / (1.0 - short) + math.sqrt(2.0 * gap)
