@@ -28,7 +28,7 @@ from .dataset import NTPDataset
 from .descent import Trajectory, descend
 from .exact import Proof
 from .loss import LossParts
-from .margin import SVMSolution, solve_svm
+from .margin import SVMSolution, solve_svm, solve_svm_path, solve_svms
 from .predict import Limit, predict
 
 __all__ = [
@@ -62,6 +62,8 @@ __all__ = [
     "predict",
     "separability_probability",
     "solve_svm",
+    "solve_svm_path",
+    "solve_svms",
     "subspace",
     "wendel_heuristic",
 ]

@@ -16,6 +16,7 @@ from . import claims, construct
 from ._version import __version__
 from .commands import run_analyze, run_claims, run_descend, run_svm, run_verify, show
 from .errors import NTPError, UsageError
+from .margin.norms import NAMES
 
 __all__ = ["main"]
 
@@ -106,6 +107,10 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(commands, "svm", run_svm, "the max-margin direction of a saved dataset, certified")
     command.add_argument("data", metavar="DATA.npz", help="written by NTPDataset.save, or by analyze --out")
     command.add_argument("--method", choices=("auto", "dual", "cvxpy"), default="auto", help="default: auto")
+    command.add_argument(
+        "--norm", metavar="NORM", default="frobenius",
+        help=f"{', '.join(NAMES)}, or entrywise-P, schatten-P, tokenwise-P (default: frobenius)",
+    )  # fmt: skip
     _out(command, "svm.npz")
 
     command = _command(commands, "descend", run_descend, "gradient descent on a saved dataset, against its prediction")

@@ -24,6 +24,7 @@ from .finite_part import InSupportLoss
 from .infimum import infimum_bounds
 from .margin import SVMSolution, solve_svm
 from .margin.dual import DualIterate, solve_dual
+from .margin.outcome import answer
 from .subspace import data_subspace
 from .support import SupportPattern
 
@@ -227,15 +228,11 @@ def _max_margin(reference: NTPDataset, tol: float) -> SVMSolution:
     except NotSeparableError:
         # extended supports come with a direction: the certificate that speaks against it is one up to rounding only
         best = solve_dual(reference, tol=tol, max_iterations=MAX_ITERATIONS, certify=False)
-        if best.direction is None or best.gap > max(tol, ACCEPTED_GAP):
-            raise
     except SolverError as error:
         if not isinstance(error.best, DualIterate):
             raise
         best = error.best
-        if best.direction is None or best.gap > max(tol, ACCEPTED_GAP):
-            raise
-    return SVMSolution(reference, best.direction, best.duals, "dual", best.iterations)
+    return answer(reference, best, max(tol, ACCEPTED_GAP))
 
 
 def _case(compatibility: Compatibility, separability: Separability, diverges: bool) -> Case:

@@ -175,6 +175,17 @@ def test_svm(ask, data: str, tmp_path: Path, method: str) -> None:
     assert "W_mm" in ask("svm", data)[1]
 
 
+@pytest.mark.parametrize("norm", ["max", "nuclear", "schatten-3"])
+def test_svm_in_another_norm(ask, data: str, tmp_path: Path, norm: str) -> None:
+    status, out = ask("svm", data, "--norm", norm, "--json", "--out", str(tmp_path))
+    document = strict(out)
+    assert status == 0 and document["verified"] and document["geometry"] == norm
+    assert document["distance_bound"] == "inf"  # no other norm is strongly convex
+    solution = SVMSolution.load(tmp_path / "svm.npz")
+    assert solution.geometry.name == norm and solution.norm == document["norm"]
+    assert norm in ask("svm", data, "--norm", norm)[1]
+
+
 def test_svm_without_a_direction_shows_why(ask, overlap: str) -> None:
     status, out = ask("svm", overlap)
     assert status == 1 and out.startswith("not NTP-separable")
@@ -241,6 +252,7 @@ BAD_CALLS = {
     ("analyze", "--documentation", "--vocab-size", "1"): "is '1'; it must be a whole number >= 2",
     ("analyze", "--documentation", "--tokenizer", "words"): "invalid choice: 'words'",
     ("svm", "missing.npz"): "missing.npz: no such file",
+    ("svm", "missing.npz", "--norm"): "argument --norm: expected one argument",
     ("descend", "missing.npz", "--steps", "-1"): "is '-1'; it must be a whole number >= 0",
 }
 
@@ -314,6 +326,11 @@ def test_damaged_files(refused, data: str, tmp_path: Path, command: str) -> None
 
 def test_a_folder_is_no_text(refused, tmp_path: Path) -> None:
     assert "cannot be read" in refused("analyze", str(tmp_path))
+
+
+def test_bad_norm(refused, data: str) -> None:
+    assert "norm is 'schatten-0.5'" in refused("svm", data, "--norm", "schatten-0.5")
+    assert "norm is 'max'; the dual method is for" in refused("svm", data, "--norm", "max", "--method", "dual")
 
 
 def test_bad_step_size(refused, data: str) -> None:

@@ -13,7 +13,7 @@ from ntp_theory import asymptotics, claims, cli, cone, elimination, finite_part,
 from ntp_theory.conditions import FarkasCertificate, Separability, check_separability, compatibility
 from ntp_theory.dataset import NTPDataset
 from ntp_theory.descent import GradientDescent, smoothness_bound
-from ntp_theory.margin import dual
+from ntp_theory.margin import solve_svm
 from ntp_theory.subspace import DataSubspace
 
 
@@ -99,7 +99,7 @@ def direction_is_one_percent_too_long(to):
         found = f(*arguments, **options)
         return replace(found, direction=1.01 * found.direction)
 
-    to.function(dual.solve_dual, longer)
+    to.function(solve_svm, longer)
 
 
 @fault("bias/svm-structure", "bias/one-hot")
@@ -109,7 +109,7 @@ def direction_is_one_percent_astray(to):
         noise = torch.randn(found.direction.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         return replace(found, direction=found.direction + 0.01 * found.direction.norm() * noise / noise.norm())
 
-    to.function(dual.solve_dual, astray)
+    to.function(solve_svm, astray)
 
 
 @fault("bias/sharp-gd-expansion", "bias/one-hot")
@@ -118,7 +118,7 @@ def multipliers_are_one_percent_too_large(to):
         found = f(*arguments, **options)
         return replace(found, duals=1.01 * found.duals)
 
-    to.function(dual.solve_dual, larger)
+    to.function(solve_svm, larger)
 
 
 @fault("bias/definition-1", "bias/lemma-4")

@@ -1,6 +1,6 @@
 """Every labelled statement that the library can check, and the checks; importing a paper registers its claims."""
 
-from . import bias
+from . import bias, geometry, steepest
 from .labels import IMPLICIT_BIAS, PENDING
 from .registry import BUDGETS, Budget, Claim, Verdict, check, clear_cache, labels, record, records
 
@@ -14,7 +14,9 @@ __all__ = [
     "bias",
     "check",
     "clear_cache",
+    "geometry",
     "labels",
     "record",
     "records",
+    "steepest",
 ]

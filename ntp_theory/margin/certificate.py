@@ -19,24 +19,13 @@ from torch import Tensor
 from ..dataset import NTPDataset
 from ..extended import BITS, Extended, exact_product
 from ..subspace import data_subspace
+from .multipliers import cone_element
 
-__all__ = ["distance_bound", "dual_direction", "residuals"]
+__all__ = ["distance_bound", "residuals"]
 
 
 # In-support logits that differ by less than this multiple of ||W|| ||h_j|| differ by rounding.
 ROUNDING = 1e-13
-
-
-def dual_direction(data: NTPDataset, duals: Tensor) -> Tensor:
-    """``W_a = P_perp sum alpha_{jv} (e_z - e_v) h_j^T`` (V, d); which z in S_j is taken does not matter in F_perp."""
-    return data_subspace(data).project_complement(_shared(data, duals).T @ data.embeddings)
-
-
-def _shared(data: NTPDataset, duals: Tensor) -> Tensor:
-    """An element of the cone (m, V) with these multipliers, whose supports share alike."""
-    pattern, c = data.pattern, -duals
-    c[pattern.contexts, pattern.tokens] = (duals.sum(1) / pattern.sizes)[pattern.contexts]
-    return c
 
 
 def residuals(data: NTPDataset, direction: Tensor, tail: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -70,7 +59,9 @@ def residuals(data: NTPDataset, direction: Tensor, tail: Tensor | None) -> tuple
     return uneven, slack
 
 
-def distance_bound(data: NTPDataset, direction: Tensor, tail: Tensor | None, duals: Tensor) -> float:
+def distance_bound(
+    data: NTPDataset, direction: Tensor, tail: Tensor | None, duals: Tensor, support_duals: Tensor | None = None
+) -> float:
     """Upper bound on ``||direction - W_mm||``; infinite if the direction does not separate.
 
     The direction, with its tail, is first made feasible: projected on F_perp, if more than rounding keeps it from
@@ -83,6 +74,8 @@ def distance_bound(data: NTPDataset, direction: Tensor, tail: Tensor | None, dua
     tail : Tensor (V, d) or None
     duals : Tensor (m, V)
         Multipliers, at least 0.
+    support_duals : Tensor (n,), optional
+        Entries of C on the supports; if not given, P_perp takes their place.
 
     Returns
     -------
@@ -101,11 +94,11 @@ def distance_bound(data: NTPDataset, direction: Tensor, tail: Tensor | None, dua
     """
     if bool((duals < 0).any()) or bool(data.pattern.inside(duals).any()):
         return math.inf
-    subspace, pattern, lengths = data_subspace(data), data.pattern, data.embeddings.norm(dim=1)
+    pattern, lengths = data.pattern, data.embeddings.norm(dim=1)
     uneven, slack = residuals(data, direction, tail)
     away = 0.0 if tail is None else float(tail.norm())
     if bool((uneven > ROUNDING * float(direction.norm()) * lengths).any()):
-        inside, tail = subspace.project_complement(direction.double()), None
+        inside, tail = data_subspace(data).project_complement(direction.double()), None
         away += float((direction - inside).norm())
         direction = inside
         uneven, slack = residuals(data, direction, None)
@@ -113,13 +106,15 @@ def distance_bound(data: NTPDataset, direction: Tensor, tail: Tensor | None, dua
     if not short < 1.0:
         return math.inf
     size, square, weight = float(direction.norm()), float(direction.square().sum()), float(duals.sum())
-    pulled = _shared(data, duals).T @ data.embeddings
-    dual = subspace.project_complement(pulled)
+    c = cone_element(duals, support_duals, pattern)
+    dual, own = c.T @ data.embeddings, pattern.inside(c)
+    if support_duals is None:
+        projected = data_subspace(data).project_complement(dual)
+        own = own + data_subspace(data).balance(projected - dual, torch.zeros_like(uneven))
+        dual = projected
     apart = (float((direction - dual).norm()) + short * size) / (1.0 - short)
     complementary = float((duals * (slack + short).clamp(min=0.0, max=1e300)).sum()) / (1.0 - short)
     # what in-support logits differ by, and the rounding of all, move the optimum as the multipliers of either say
-    own = _shared(data, duals)[pattern.contexts, pattern.tokens]
-    own = own + subspace.balance(dual - pulled, torch.zeros_like(uneven))
     charged = float((own.abs() * uneven[pattern.contexts]).sum())
     charged += (square + weight + float(own.abs().sum())) * 2.0**-BITS * float(lengths.max()) * size
     gap = 0.5 * apart**2 + complementary + charged

@@ -1,17 +1,14 @@
-"""The structured dual of the NTP-SVM: a few gradient steps on the cone of multipliers, then second-order ones.
+"""The structured dual of the NTP-SVM: steps on the cone of multipliers, and what each of their points is worth.
 
 ``min_C 1/2 ||C^T H||^2 - sum_{j, z in S_j} c_{jz}`` over matrices C (m, V) whose rows sum to 0 and are at
 most 0 off the supports (`svm/dual`). Then ``W_mm = C^T H`` and the off-support entries are minus the
-multipliers. Gradient steps find most of the active constraints (`ntp_theory.margin.gradient`); where the data allows,
-one proximal step of nearly infinite length finds the rest (`ntp_theory.margin.newton`). Where it does not, steps begin
-short and grow: a path along which few active constraints change at a time. If no direction separates, the
-multipliers run off along a ray, which is a Farkas certificate.
+multipliers. `ntp_theory.margin.walk` makes the steps; here feasible points on both sides are made of each C, and their
+gap says when to stop. If no direction separates, the multipliers run off along a ray, which is a Farkas certificate.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,12 +18,21 @@ from ..conditions.certificates import FarkasCertificate
 from ..conditions.standing import standing_certificate, standing_direction, stationary, whiten
 from ..dataset import NTPDataset
 from ..subspace import data_subspace
-from .gradient import accelerate
-from .newton import proximal_step
+from .multipliers import split
 from .polish import polish
 from .problem import DualProblem
+from .walk import Walk
 
-__all__ = ["DualIterate", "solve_dual"]
+__all__ = ["DualIterate", "solve_dual", "solve_duals"]
+
+# Steps without a tenth less of a gap after which it has met rounding.
+STALL = 3
+# A gap of rounding.
+ROUNDED = 1e-14
+# In-support logits that differ by so much, in units of the objective, are no longer a small error.
+UNEVEN = 1e-3
+# A step along which the logits move so little, relative to the multipliers, may be a ray.
+STILL = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +51,12 @@ class DualIterate:
         Gradient steps and rounds of Newton's method.
     certificate : FarkasCertificate or None
         Why there is no feasible W, if the multipliers ran off.
+    multipliers : Tensor (m, V) or None
+        The last C, where another run may start; None if no step was made.
+    support_duals : Tensor (n,) or None
+        Entries of C on the supports that go with ``duals``; None if P_perp has to take their place.
+    route : str
+        How the problem was gone about, and why so.
     """
 
     direction: Tensor | None
@@ -52,29 +64,14 @@ class DualIterate:
     gap: float
     iterations: int
     certificate: FarkasCertificate | None = None
+    multipliers: Tensor | None = None
+    support_duals: Tensor | None = None
+    route: str = ""
 
 
-# Gradient steps before second-order ones.
-GRADIENT_STEPS = 20
-# Length of the first proximal step, times the largest eigenvalue of K; where to begin if that is too far; and beyond
-# which steps move nothing, or rounding decides what they do.
-FAR, NEAR, SHORTEST, LONGEST = 1e12, 1e2, 1e-3, 1e15
-# Growth of the length after a step of so many rounds, and after a failed one.
-GROWTH = ((1, 1e3), (3, 30.0), (5, 10.0), (8, 4.0), (math.inf, 2.0))
-SHRINKAGE = 1 / 8
-# Steps of the same length after each, which cost little and take what the length leaves.
-FURTHER = 2
-# Steps without a tenth less of a gap after which it has met rounding.
-STALL = 3
-# Below this gap the active constraints may be known, and polishing is worth a try.
-CLOSE = 1e-2
-# In-support logits that differ by so much, in units of the objective, are no longer a small error.
-UNEVEN = 1e-3
-# A step along which the logits move so little, relative to the multipliers, may be a ray.
-STILL = 1e-3
-
-
-def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, certify: bool = True) -> DualIterate:
+def solve_dual(
+    data: NTPDataset, *, tol: float, max_iterations: int, certify: bool = True, start: Tensor | None = None
+) -> DualIterate:
     """Run the dual method until the relative duality gap is at most ``tol``; the caller judges what it gets.
 
     Parameters
@@ -85,6 +82,8 @@ def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, certify: bo
     max_iterations : int
     certify : bool
         Stop when the multipliers run off along a Farkas certificate.
+    start : Tensor (m, V), optional
+        Multipliers C to start from; 0 if not given.
 
     Returns
     -------
@@ -95,49 +94,116 @@ def solve_dual(data: NTPDataset, *, tol: float, max_iterations: int, certify: bo
     Source: ours (`svm/dual`).
     """
     problem = DualProblem.of(data)
-    steps = min(GRADIENT_STEPS, max_iterations)
-    best = DualIterate(None, torch.zeros_like(data.support, dtype=torch.float64), torch.inf, steps)
-    if float(problem.largest) == 0.0:
-        return best
-    c = begin = accelerate(problem, steps)
-    marked, stalled = best.gap, 0
-    for before, c, k in _approach(problem, begin, steps, max_iterations):
-        best = _better(best, _judge(problem, c, k))
-        if best.gap <= tol:
-            return best
-        if best.direction is None and certify:
-            certificate = _ray(problem, before, c, data)
-            if certificate is not None:
-                return replace(best, certificate=certificate)
-        if best.gap < 0.9 * marked:
-            marked, stalled = best.gap, 0
-        elif best.direction is not None:
-            stalled += 1
-        if stalled > STALL:
-            break
-    last = problem.multipliers(c)[0]
-    for candidate in (last, polish(last, data)):
-        best = _better(best, _judge_projected(candidate, data, best.iterations))
-    return best
+    begin = None if start is None else problem.reduce(start)
+    found = solve_duals(problem, [data], tol=tol, max_iterations=max_iterations, certify=certify, start=begin)[0]
+    return replace(found, route=problem.route())
 
 
-def _approach(problem: DualProblem, c: Tensor, k: int, max_iterations: int) -> Iterator[tuple[Tensor, Tensor, int]]:
-    """Multipliers before and after every proximal step, and the iterations so far."""
-    active, sigma, first = c < 0, FAR / problem.largest, True
-    while k < max_iterations and SHORTEST < float(sigma * problem.largest) < LONGEST:
-        step = proximal_step(problem, c, sigma, active, further=FURTHER)
-        k += step.rounds
-        if bool(step.settled):
-            before, c, active = c, step.multipliers, step.active
-            sigma = sigma * next(growth for limit, growth in GROWTH if step.rounds <= limit)
-            yield before, c, k
-        else:
-            sigma = NEAR / problem.largest if first else sigma * SHRINKAGE
-        first = False
+def solve_duals(
+    problem: DualProblem,
+    datasets: Sequence[NTPDataset],
+    *,
+    tol: float,
+    max_iterations: int,
+    certify: bool = True,
+    start: Tensor | None = None,
+) -> list[DualIterate]:
+    """The same for the B datasets that a problem was made of, all at once; ``start`` (B, m, U) as the problem has C."""
+    searches = [_Search.of(data, tol) for data in datasets]
+    usable = problem.largest > 0
+    going = [search for search, use in zip(searches, usable.tolist(), strict=True) if use]
+    if len(going) < problem.size:  # the others have embeddings 0 only, and no direction
+        problem, start = problem.select(usable), None if start is None else start[usable]
+    walk = Walk(problem, start, max_iterations)
+    while going:
+        over = [search.is_over() or end for search, end in zip(going, walk.ended().tolist(), strict=True)]
+        if any(over):
+            multipliers = walk.problem.multipliers(walk.c)
+            for i, search in enumerate(going):
+                if over[i]:
+                    search.finish(multipliers[i], int(walk.iterations[i]))
+            walk.keep([i for i, gone in enumerate(over) if not gone])
+            going = [search for search, gone in zip(going, over, strict=True) if not gone]
+            continue
+        made = walk.step()
+        directions, elements, gaps = _judge(walk.problem, walk.c)
+        for i, search in enumerate(going):
+            if made[i]:
+                search.take(directions[i], elements[i], float(gaps[i]))
+            else:
+                search.miss()
+        if certify and any(search.found.direction is None for search in going):
+            moved = walk.c - walk.before
+            still = made & (_size(walk.problem.logits(moved)) <= STILL * _size(moved))
+            rays = walk.problem.multipliers(moved) if bool(still.any()) else moved
+            for i in still.nonzero()[:, 0].tolist():
+                going[i].rule_out(rays[i])
+    return [search.found for search in searches]
 
 
-def _judge(problem: DualProblem, c: Tensor, iterations: int) -> DualIterate:
-    """Feasible primal and dual points made from one iterate, and their gap."""
+@dataclass(eq=False)
+class _Search:
+    """One dataset: the best points so far, and how long they have been that."""
+
+    data: NTPDataset
+    tol: float
+    found: DualIterate
+    marked: float = torch.inf
+    stalled: int = 0
+    reached: int = 0  # steps since the tolerance was
+
+    @classmethod
+    def of(cls, data: NTPDataset, tol: float) -> _Search:
+        wide = data if data.embeddings.dtype is torch.float64 else data.to(dtype=torch.float64)
+        return cls(wide, tol, DualIterate(None, torch.zeros_like(data.support, dtype=torch.float64), torch.inf, 0))
+
+    def is_over(self) -> bool:
+        """Whether another step would not help: a step beyond the tolerance costs little and goes down to rounding."""
+        near = self.found.gap <= min(self.tol, ROUNDED) or self.reached > 1
+        return near or self.found.certificate is not None or self.stalled > STALL
+
+    def take(self, direction: Tensor, element: Tensor, gap: float) -> None:
+        """Points (V, d) and (m, V) after another step, and their gap."""
+        if gap < self.found.gap:  # copies: one answer should not keep the storage of all
+            duals, inside = split(element, self.data.pattern)
+            self.found = replace(self.found, direction=direction.clone(), duals=duals, support_duals=inside, gap=gap)
+        if self.found.gap < 0.9 * self.marked:
+            self.marked, self.stalled = self.found.gap, 0
+        elif self.found.direction is not None:
+            self.stalled += 1
+        self.reached += self.found.gap <= self.tol
+
+    def miss(self) -> None:
+        """A step was too long."""
+        self.reached += 2 * (self.found.gap <= self.tol)
+
+    def rule_out(self, ray: Tensor) -> None:
+        """Look for the Farkas certificate along which the multipliers run off, if no direction was seen."""
+        if self.found.direction is None:
+            whitened, _, lengths = whiten(self.data.embeddings)
+            v = stationary(ray * lengths[:, None], whitened, self.data.pattern) / lengths[:, None]
+            certificate = standing_certificate(v, torch.arange(len(v), device=v.device), self.data)
+            self.found = replace(self.found, certificate=certificate)
+
+    def finish(self, multipliers: Tensor, iterations: int) -> None:
+        """Keep the last C (m, V), and try what polishing makes of it if that is needed."""
+        last = multipliers.clone()
+        if self.found.gap > self.tol and self.found.certificate is None:
+            for candidate in (last, polish(last, self.data)):
+                self.found = min(self.found, _judge_projected(candidate, self.data, 0), key=lambda found: found.gap)
+        self.found = replace(self.found, iterations=iterations, multipliers=last)
+
+
+def _size(matrices: Tensor) -> Tensor:
+    sizes: Tensor = torch.linalg.vector_norm(matrices, dim=(1, 2))
+    return sizes
+
+
+def _judge(problem: DualProblem, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Primal points (B, V, d) and elements of the cone (B, m, V) made from one iterate, and their relative gaps (B,).
+
+    A gap is infinite where the points are not feasible.
+    """
     support, lengths = problem.support, problem.lengths[..., None]
     c = torch.where(support, c, c.clamp(max=0.0))
     share = problem.total(c) / problem.total(support.to(c.dtype))
@@ -146,19 +212,17 @@ def _judge(problem: DualProblem, c: Tensor, iterations: int) -> DualIterate:
     logits = problem.embeddings @ w.mT
     low = logits.masked_fill(~support, torch.inf).amin(2, keepdim=True)
     high = logits.masked_fill(~support, -torch.inf).amax(2, keepdim=True)
-    margin = float(((low - logits.masked_fill(support, -torch.inf).amax(2, keepdim=True)) * lengths).min())
-    square = float(w.square().sum(2) @ problem.counts)
-    off = problem.multipliers(-torch.where(support, 0.0, c))[0]
-    if margin <= 0 or square == 0:
-        return DualIterate(None, off, torch.inf, iterations)
+    margin = ((low - logits.masked_fill(support, -torch.inf).amax(2, keepdim=True)) * lengths).amin((1, 2))
+    square = w.square().sum(2) @ problem.counts
     # in-support logits that differ cost what their multipliers say
-    uneven = float(((high - low) * c.masked_fill(~support, 0.0).abs()).sum(1).mul_(problem.counts).sum())
-    if uneven > UNEVEN * square:
-        return DualIterate(None, off, torch.inf, iterations)
-    total = float((-torch.where(support, 0.0, c) / lengths).sum(1) @ problem.counts)
+    uneven = ((high - low) * c.masked_fill(~support, 0.0).abs()).sum(1) @ problem.counts
+    off = -c.masked_fill(support, 0.0)
+    total = (off / lengths).sum(1) @ problem.counts
     scale = total / square  # the best multiple of this dual point
-    gap = max(1.0 - total * scale * margin**2 / square, 0.0) + 2.0 * uneven / square
-    return DualIterate(problem.weights(c)[0] / margin, off * scale, gap, iterations)
+    gaps = (1.0 - total * scale * margin.square() / square).clamp(min=0.0) + 2.0 * uneven / square
+    feasible = (margin > 0) & (square > 0) & (uneven <= UNEVEN * square)
+    weights, elements = problem.weights(c), problem.multipliers(c)
+    return weights / margin[:, None, None], elements * scale[:, None, None], gaps.where(feasible, torch.inf)
 
 
 def _judge_projected(c: Tensor, data: NTPDataset, iterations: int) -> DualIterate:
@@ -178,19 +242,3 @@ def _judge_projected(c: Tensor, data: NTPDataset, iterations: int) -> DualIterat
     scale = total / curvature
     primal, dual = 0.5 * float(direction.square().sum()), 0.5 * total * scale
     return DualIterate(direction, off * scale, (primal - dual) / primal, iterations)
-
-
-def _ray(problem: DualProblem, before: Tensor, after: Tensor, data: NTPDataset) -> FarkasCertificate | None:
-    """The Farkas certificate along which the multipliers run off, if they do."""
-    moved = after - before
-    if float(problem.logits(moved).norm()) > STILL * float(moved.norm()):
-        return None
-    whitened, _, lengths = whiten(data.embeddings)
-    v = stationary(problem.multipliers(moved)[0] * lengths[:, None], whitened, data.pattern)
-    return standing_certificate(v / lengths[:, None], torch.arange(len(v), device=v.device), data)
-
-
-def _better(best: DualIterate, new: DualIterate) -> DualIterate:
-    if new.gap < best.gap:
-        return new
-    return DualIterate(best.direction, best.duals, best.gap, new.iterations)

@@ -27,6 +27,8 @@ __all__ = ["ActiveSystem", "ProximalStep", "proximal_step"]
 # Rounds of Newton's method before a step counts as failed. It fails sooner if more than a few entries changed and
 # hardly fewer than in the round before: such a step is too long for where it starts.
 ROUNDS, FEW, SLOW = 12, 10, 0.8
+# A further step that moves C by less than this, relative to it, leaves nothing but rounding.
+STILL = 1e-11
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,8 @@ def proximal_step(problem: DualProblem, c: Tensor, sigma: Tensor, active: Tensor
     active : Tensor (B, m, U), bool
         A guess of which entries are not zero; the supports are added.
     further : int
-        Steps of the same length to take after it as long as the active set stays: they cost no factorisation.
+        Steps of the same length to take after it at most, while they move and the active set stays: they cost no
+        factorisation.
 
     Returns
     -------
@@ -101,8 +104,11 @@ def proximal_step(problem: DualProblem, c: Tensor, sigma: Tensor, active: Tensor
     for _ in range(further if bool(settled.any()) else 0):
         after, above = system.correct(c, levels, c, careful=True)
         kept = settled & (system.wanted(after, above, c) == active).all(2).all(1)
+        moved = (after - c).abs().amax((1, 2)) > STILL * c.abs().amax((1, 2))
         c = torch.where(kept[:, None, None], after, c)
         levels = torch.where(kept[:, None], above, levels)
+        if not bool((kept & moved).any()):
+            break
     return ProximalStep(c, active, settled, rounds)
 
 
@@ -134,9 +140,7 @@ class ActiveSystem:
         rise = torch.cholesky_solve((sums + self._problem.total(pull))[:, :, None], self._factor)
         return pull - self._blocks.solve(rise.expand_as(missing)), rise[:, :, 0]
 
-    def correct(
-        self, c: Tensor, levels: Tensor, centre: Tensor, *, careful: bool = False
-    ) -> tuple[Tensor, Tensor]:
+    def correct(self, c: Tensor, levels: Tensor, centre: Tensor, *, careful: bool = False) -> tuple[Tensor, Tensor]:
         """C and the levels of the step from ``centre``, from nearby ones."""
         c = c.masked_fill(~self._active, 0.0)
         more, rise = self.solve(self._missing(c, levels, centre, careful), self._problem.total(c))

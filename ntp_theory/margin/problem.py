@@ -89,6 +89,16 @@ class DualProblem:
         lengths = torch.where(h.any(2), lengths, 1.0)
         return cls(h / lengths[:, :, None], lengths, support, counts, tokens.to(h.device), contexts.to(h.device))
 
+    def route(self) -> str:
+        """How the dual method goes about one problem, and why so, in words."""
+        _, m, u = self.support.shape
+        d, product = self.embeddings.shape[2], "K C" if self._by_gram() else "H (H^T C)"
+        return (
+            f"route: {len(self.contexts)} contexts by {len(self.tokens)} tokens, {m} by {u} of them different; "
+            f"logits as {product}, since m = {m} and d = {d}; gradient steps in single precision, then Newton steps "
+            f"on the active constraints in double, on {self.support.device}"
+        )
+
     @property
     def size(self) -> int:
         """B."""
@@ -129,8 +139,11 @@ class DualProblem:
 
         The embeddings lose fewer digits where W = C^T H is much smaller than C; ``careful`` takes them in any case.
         """
+        return self.gram @ c if self._by_gram() and not careful else self.embeddings @ (self.embeddings.mT @ c)
+
+    def _by_gram(self) -> bool:
         _, m, d = self.embeddings.shape
-        return self.embeddings @ (self.embeddings.mT @ c) if careful or m > 2 * d else self.gram @ c
+        return m <= 2 * d
 
     def total(self, c: Tensor) -> Tensor:
         """Sums of the rows of C, merged tokens counted; (B, m)."""

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import cvxpy as cp
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from ..dataset import NTPDataset
 from ..errors import SolverError, UsageError
 from ..subspace import data_subspace
+from .conic import norm_expression
+from .norms import FROBENIUS, Norm
+from .solution import SVMSolution
 
 __all__ = ["solve_reference"]
 
 
-def solve_reference(data: NTPDataset, *, solver: str | None, tol: float) -> tuple[Tensor, Tensor, str, int]:
+def solve_reference(data: NTPDataset, norm: Norm, *, solver: str | None, tol: float) -> SVMSolution:
     """Solve the NTP-SVM with any solver that cvxpy has, and make its answer feasible.
 
     Parameters
     ----------
     data : NTPDataset
+    norm : Norm
     solver : str or None
         A solver installed for cvxpy; Clarabel if not given.
     tol : float
@@ -31,10 +35,8 @@ def solve_reference(data: NTPDataset, *, solver: str | None, tol: float) -> tupl
 
     Returns
     -------
-    direction : Tensor (V, d)
-    duals : Tensor (m, V)
-    name : str
-    iterations : int
+    SVMSolution
+        Its gap is what that solver reached, whatever ``tol`` is.
 
     Raises
     ------
@@ -67,10 +69,15 @@ def solve_reference(data: NTPDataset, *, solver: str | None, tol: float) -> tupl
 
     equal = [differences(contexts[others], tokens[others]) == 0] if others.any() else []
     apart = differences(off_contexts, off_tokens) >= 1
-    problem = cp.Problem(cp.Minimize(cp.sum_squares(w) / 2), [*equal, apart])  # type: ignore[attr-defined]
+    objective, constraints = norm_expression(w, norm)
+    if norm == FROBENIUS:
+        objective = cp.sum_squares(w) / 2  # type: ignore[attr-defined]
+    problem = cp.Problem(cp.Minimize(objective), [*equal, apart, *constraints])
     tight = {"tol_gap_rel": tol, "tol_gap_abs": tol, "tol_feas": min(tol, 1e-9)} if name == "CLARABEL" else {}
     try:
-        problem.solve(solver=name, **tight)  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # which we find out ourselves
+            problem.solve(solver=name, **tight)  # type: ignore[no-untyped-call]
     except cp.SolverError as error:
         raise SolverError(f"{name} failed on the NTP-SVM: {error}", status="solver error") from error
     if w.value is None:
@@ -85,7 +92,11 @@ def solve_reference(data: NTPDataset, *, solver: str | None, tol: float) -> tupl
             status=str(problem.status),
             best=direction,
         )
-    duals = torch.zeros(data.num_contexts, data.vocab_size, dtype=torch.float64)
-    duals[off_contexts, off_tokens] = torch.from_numpy(np.maximum(np.asarray(apart.dual_value), 0.0))
+    c = torch.zeros(data.num_contexts, data.vocab_size, dtype=torch.float64)
+    c[off_contexts, off_tokens] = -torch.from_numpy(np.maximum(np.asarray(apart.dual_value), 0.0))
+    for constraint in equal:
+        c[contexts[others], tokens[others]] = torch.from_numpy(np.asarray(constraint.dual_value))
+    c[range(len(c)), anchors] = -c.sum(1)
     iterations = int(problem.solver_stats.num_iters or 0)
-    return direction / margin, duals.to(data.embeddings), f"cvxpy/{name}", iterations
+    c = c.to(data.embeddings)
+    return SVMSolution.from_cone(data, norm, direction / margin, c, f"cvxpy/{name}", iterations)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..dataset import NTPDataset
 from ..extended import Extended, exact_product
+from .multipliers import cone_element, split
 from .newton import ActiveSystem
 from .problem import DualProblem
 
@@ -22,7 +23,9 @@ LENGTHS = (1e12, 1e9)
 ROUNDS, SMALL, ENOUGH = 30, 2.0**-76, 2.0**-56
 
 
-def refine(data: NTPDataset, duals: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+def refine(
+    data: NTPDataset, duals: Tensor, support_duals: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
     """W_mm on the active constraints that multipliers point out.
 
     Parameters
@@ -30,6 +33,8 @@ def refine(data: NTPDataset, duals: Tensor) -> tuple[Tensor, Tensor, Tensor] | N
     data : NTPDataset
     duals : Tensor (m, V)
         Multipliers of a solution; positive on the constraints taken for active.
+    support_duals : Tensor (n,), optional
+        Entries of C on the supports; only to begin nearby.
 
     Returns
     -------
@@ -37,9 +42,10 @@ def refine(data: NTPDataset, duals: Tensor) -> tuple[Tensor, Tensor, Tensor] | N
     tail : Tensor (V, d)
         What the direction lacks.
     duals : Tensor (m, V)
+    support_duals : Tensor (n,)
         Its multipliers.
 
-    None if the residual would not become small: constraints that are nearly dependent, or not those of W_mm.
+    None if the residual does not become small, as constraints are nearly dependent, or shows others to be active.
 
     Notes
     -----
@@ -49,38 +55,40 @@ def refine(data: NTPDataset, duals: Tensor) -> tuple[Tensor, Tensor, Tensor] | N
     --------
     >>> from fractions import Fraction
     >>> data = NTPDataset([[3.0]], [[1.0, 0.0]])
-    >>> direction, tail, _ = refine(data, torch.tensor([[0.0, 0.05]], dtype=torch.float64))
+    >>> direction, tail, *_ = refine(data, torch.tensor([[0.0, 0.05]], dtype=torch.float64))
     >>> 6 * Fraction(direction[0, 0].item()) - 1 + 6 * Fraction(tail[0, 0].item()) < Fraction(1, 10**24)
     True
     """
     problem = DualProblem.of(data)
     active = problem.support | (problem.reduce(duals) > 0)
     for length in LENGTHS:
-        found = _solve(problem, active, length / problem.largest)
+        found = _solve(problem, problem.reduce(cone_element(duals, support_duals, data.pattern)), active, length)
         if found is not None:
             c, w = found
             direction, tail = (part[0].mT[problem.tokens] for part in (w.high, w.low))
-            off = torch.where(problem.support, 0.0, -c).clamp_(min=0.0)
-            return direction, tail, problem.multipliers(off)[0]
+            return direction, tail, *split(problem.multipliers(c)[0], data.pattern)
     return None
 
 
-def _solve(problem: DualProblem, active: Tensor, sigma: Tensor) -> tuple[Tensor, Extended] | None:
+def _solve(problem: DualProblem, start: Tensor, active: Tensor, length: float) -> tuple[Tensor, Extended] | None:
     """C and W^T = H^T C with the residual of every active equation small, or None."""
-    system = ActiveSystem(problem, sigma)
+    system = ActiveSystem(problem, length / problem.largest)
     system.activate(active)
     h, target = Extended.of(problem.embeddings), Extended.of(problem.target)
     counts = Extended.of(problem.counts[:, None])
-    c = Extended.of(torch.zeros_like(problem.target))
-    levels = Extended.of(c.high[:, :, 0])
+    c = Extended.of(start)
+    missing = problem.target - problem.logits(start, careful=True)
+    levels = Extended.of(problem.total(missing * problem.support) / problem.total(problem.support.to(start.dtype)))
     before, size = torch.inf, float(problem.target.max())
     for _ in range(ROUNDS):
         w = exact_product(h.mT, c)
-        missing = target - exact_product(h, w) - levels[:, :, None]
-        rest = (missing.high + missing.low).masked_fill(~active, 0.0)
+        left = target - exact_product(h, w) - levels[:, :, None]
+        rest = (left.high + left.low).masked_fill(~active, 0.0)
         worst = float(rest.abs().max()) / size
         if worst <= SMALL or not worst < before:
-            return (c.high, w) if worst <= ENOUGH else None
+            rising = left.high.masked_fill(active, torch.inf) < -ENOUGH * size
+            wrong = bool(rising.any()) or bool((c.high.masked_fill(problem.support, 0.0) > 0).any())
+            return None if worst > ENOUGH or wrong else (c.high, w)
         before = worst
         sums = exact_product(c, counts)
         more, rise = system.solve(rest, (sums.high + sums.low)[:, :, 0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, overload
 
@@ -13,12 +13,19 @@ from torch import Tensor
 
 from .. import runs
 from ..dataset import NTPDataset
-from ..errors import CheckpointError
+from ..errors import CheckpointError, SolverError, UsageError
 from ..exact import Proof, prove_max_margin
 from ..exact.max_margin import NEAR
 from ..subspace import data_subspace
+from .certificate import distance_bound
+from .multipliers import cone_element, lower_bound, split
+from .norms import FROBENIUS, Norm, as_norm
+from .refine import refine
 
 __all__ = ["SVMSolution"]
+
+# Distance bound of a refined solution, relative to ||W_mm||.
+REFINED = 1e-10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,7 +39,7 @@ class SVMSolution:
     ----------
     data : NTPDataset
     direction : Tensor (V, d)
-        W_mm: in F_perp, every margin at least 1, of minimum Frobenius norm.
+        W_mm: in F_perp, every margin at least 1, of minimum norm.
     duals : Tensor (m, V)
         Multipliers alpha_{j,v} >= 0 off the supports, 0 on them, of the problem with objective
         ``1/2 ||W||^2``.
@@ -40,10 +47,22 @@ class SVMSolution:
         What computed it.
     iterations : int
         Iterations of that method.
+    geometry : Norm
+        The norm that W_mm has the smallest of; Frobenius if not given. In others there may be several such W_mm, and
+        ``duals`` are the multipliers of the objective ``||W||``.
+    support_duals : Tensor (n,) or None
+        Multipliers of the equal in-support logits (6a), as entries of ``C`` on ``data.pattern`` (`svm/dual`): rows of C
+        sum to 0, and ``<W_mm, C^T H> = ||W_mm|| ||C^T H||_dual``. In
+        Frobenius P_perp takes their place if they are not known.
+    tail : Tensor (V, d) or None
+        What ``direction`` lacks beyond double precision, of a solution that is `refined`.
+    route : str
+        How the method went about it, and why so.
 
     Notes
     -----
-    Source: 2402.18551 Definition 3 (`bias/definition-3`, `svm/dual`).
+    Source: 2402.18551 Definition 3 (`bias/definition-3`, `svm/dual`); other norms as in 2502.04664
+    (`steepest/setting`), their bound on the value ours.
 
     Examples
     --------
@@ -58,11 +77,15 @@ class SVMSolution:
     duals: Tensor
     method: str
     iterations: int
+    geometry: Norm = FROBENIUS
+    support_duals: Tensor | None = None
+    tail: Tensor | None = None
+    route: str = ""
 
     @property
     def norm(self) -> float:
-        """||W_mm||, Frobenius."""
-        return float(self.direction.norm())
+        """||W_mm|| in its norm."""
+        return self.geometry.value(self.direction)
 
     @property
     def margin(self) -> float:
@@ -74,41 +97,49 @@ class SVMSolution:
         return self._violation(self.direction)
 
     def dual_residual(self) -> float:
-        """Relative error of stationarity: ``||W_mm - P_perp sum alpha (e_z - e_v) h^T|| / ||W_mm||``."""
-        return float((self.direction - self._from_duals()).norm()) / self.norm if self.norm else 0.0
+        """Relative error of stationarity: ``||W_mm - P_perp sum alpha (e_z - e_v) h^T|| / ||W_mm||``.
+
+        In other norms, where several W may have the same multipliers: ``1 - <W, C^T H> / (||W|| ||C^T H||_dual)``.
+        """
+        if not self.norm:
+            return 0.0
+        if self.geometry == FROBENIUS:
+            return float((self.direction - self._from_duals()).norm()) / self.norm
+        pull = self._pull()
+        size = self.norm * self.geometry.dual.value(pull)
+        return max(0.0, 1.0 - float((self.direction * pull).sum()) / size) if size else 1.0
 
     def dual_value(self) -> float:
         """``sum alpha - 1/2 ||P_perp sum alpha (e_z - e_v) h^T||^2``: a lower bound on ``1/2 ||W_mm||^2``.
 
-        -inf if a multiplier is negative or sits on a support: such multipliers bound nothing.
+        In other norms ``sum alpha / ||C^T H||_dual``, a lower bound on ``||W_mm||`` itself. -inf if a multiplier is
+        negative or sits on a support: such multipliers bound nothing.
         """
         if bool((self.duals < 0).any()) or bool(self.data.pattern.inside(self.duals).any()):
             return -math.inf
+        if self.geometry != FROBENIUS:
+            return lower_bound(self.duals, self.support_duals, self.data, self.geometry)
         return float(self.duals.sum()) - 0.5 * float(self._from_duals().square().sum())
 
     def duality_gap(self) -> float:
-        """``1/2 ||direction||^2 - dual_value()``: at least what a feasible direction is above the minimum."""
+        """``1/2 ||direction||^2 - dual_value()``: at least what a feasible direction is above the minimum.
+
+        In other norms ``||direction|| - dual_value()``.
+        """
+        if self.geometry != FROBENIUS:
+            return self.norm - self.dual_value()
         return 0.5 * float(self.direction.square().sum()) - self.dual_value()
 
     def distance_bound(self) -> float:
-        """Upper bound on ``||direction - W_mm||``; infinite if the direction does not separate.
+        """Upper bound on ``||direction - W_mm||``; infinite if the direction does not separate, and in other norms.
 
-        The direction is first made feasible: projected on F_perp and scaled to margin 1. The objective is
-        1-strongly convex, so the feasible point is within ``sqrt(2 gap)`` of W_mm, gap its own duality gap;
-        the way to it is added. Sums of n terms are taken to lose ``eps (log2 n + 4)`` of their size; in
-        double precision the bound therefore bottoms out near ``1e-7 ||W_mm||``.
+        From feasibility, stationarity and complementary slackness, computed to 96 bits. With a direction in double
+        precision it bottoms out near ``5e-8 ||W_mm||``; one with a ``tail`` goes below ``1e-10 ||W_mm||``. Other norms
+        are not strongly convex: a small gap there says nothing about the distance.
         """
-        inside = data_subspace(self.data).project_complement(self.direction)
-        logits = self.data.embeddings @ inside.T
-        margin = float(self.data.pattern.margins(logits).min())
-        if not margin > 0:
+        if self.geometry != FROBENIUS:
             return math.inf
-        feasible = inside / margin
-        square = float(feasible.square().sum())
-        eps = torch.finfo(feasible.dtype).eps * (math.log2(feasible.numel()) + 4)
-        lost = self._violation(feasible) + eps * max(1.0, float(logits.abs().max()) / margin)
-        gap = max(0.5 * square - self.dual_value(), 0.0) + (square + float(self.duals.sum())) * lost
-        return float((self.direction - feasible).norm()) + math.sqrt(2.0 * gap)
+        return distance_bound(self.data, self.direction, self.tail, self.duals, self.support_duals)
 
     @overload
     def verify(self, tol: float = ..., *, exact: Literal[False] = ...) -> bool: ...
@@ -116,6 +147,8 @@ class SVMSolution:
     def verify(self, tol: float = ..., *, exact: Literal[True]) -> Proof: ...
     def verify(self, tol: float = 1e-6, *, exact: bool = False) -> bool | Proof:
         """Whether constraints, stationarity and the distance bound (relative) all hold to ``tol``, or exactly.
+
+        In other norms: constraints, and the relative gap.
 
         Parameters
         ----------
@@ -129,13 +162,17 @@ class SVMSolution:
         SolverError
             If there are too many active constraints for an exact solve (some 1500 with the supports).
         UsageError
-            If ``exact`` and python-flint is not installed.
+            If ``exact`` and python-flint is not installed, or the norm is not Frobenius.
         """
+        if exact and self.geometry != FROBENIUS:
+            raise UsageError(f"exact is True for the norm {self.geometry.name!r}; only 'frobenius' has exact proofs")
         if exact:
             if not (max(self.primal_residual(), self.dual_residual()) <= NEAR and self.dual_value() > -math.inf):
                 words = f"the direction or the multipliers break a rule by more than {NEAR:g}"
                 return Proof("max margin", "refuted", words, None)
             return prove_max_margin(self.data, self.direction, self.duals)
+        if self.geometry != FROBENIUS:
+            return self.primal_residual() <= tol and self.duality_gap() <= tol * self.norm
         near = self.distance_bound() <= tol * self.norm if self.norm else True
         return self.primal_residual() <= tol and self.dual_residual() <= tol and near
 
@@ -157,12 +194,20 @@ class SVMSolution:
     def summary(self, limit: int = 8) -> str:
         """The answer in words: norm, margin, certificate, the heaviest support vectors by name."""
         active = int((self.duals > 0).sum())
+        frobenius = self.geometry == FROBENIUS
         lines = [
             f"NTP-SVM by {self.method} ({self.iterations} iterations): "
-            f"||W_mm|| = {self.norm:.8g}, margin {self.margin:.8g}",
+            f"||W_mm|| = {self.norm:.8g}, margin {self.margin:.8g}"
+            + ("" if frobenius else f" in the norm {self.geometry.name!r}"),
             f"certificate: constraints to {self.primal_residual():.1e}, "
             f"stationarity to {self.dual_residual():.1e}, "
-            f"gap {self.duality_gap():.1e}, ||W - W_mm|| <= {self.distance_bound():.1e}",
+            f"gap {self.duality_gap():.1e}"
+            + (
+                f", ||W - W_mm|| <= {self.distance_bound():.1e}"
+                if frobenius
+                else f", ||W_mm|| >= {self.dual_value():.8g}"
+            ),
+            *([self.route] if self.route else []),
             f"{active} of {self.data.pattern.num_off_support} (context, token) constraints carry a multiplier"
             + (", the heaviest:" if active else ""),
         ]
@@ -172,16 +217,65 @@ class SVMSolution:
         ]
         return "\n".join(lines)
 
+    @classmethod
+    def from_cone(
+        cls, data: NTPDataset, geometry: Norm, direction: Tensor, c: Tensor, method: str, iterations: int
+    ) -> SVMSolution:
+        """A direction with the multipliers of the element of the cone next to a matrix (m, V)."""
+        duals, inside = split(c, data.pattern)
+        if geometry == FROBENIUS:
+            return cls(data, direction, duals, method, iterations)
+        size = geometry.dual.value(cone_element(duals, inside, data.pattern).T @ data.embeddings) or 1.0
+        return cls(data, direction, duals / size, method, iterations, geometry, inside / size)
+
+    def refined(self) -> SVMSolution:
+        """The same to more digits than a double holds, in ``tail``: a distance bound of ``1e-10 ||W_mm||``.
+
+        The equations of the active constraints, those with a positive multiplier, are solved with residuals to 96 bits.
+
+        Raises
+        ------
+        SolverError
+            If the bound is not reached: constraints that are nearly dependent, or multipliers that were not those of
+            W_mm. The attempt is kept in ``.best``.
+        UsageError
+            In other norms than Frobenius, and in single precision.
+
+        Examples
+        --------
+        >>> from ntp_theory.margin import solve_svm
+        >>> solution = solve_svm(NTPDataset([[3.0, 1.0]], [[0.5, 0.5, 0.0]])).refined()
+        >>> solution.distance_bound() < 1e-13 * solution.norm
+        True
+        """
+        if self.geometry != FROBENIUS:
+            raise UsageError(f"norm is {self.geometry.name!r}; only solutions in 'frobenius' can be refined")
+        if self.data.embeddings.dtype is not torch.float64:
+            raise UsageError(f"data is in {self.data.embeddings.dtype}; only solutions in float64 can be refined")
+        if not self.norm:
+            return self
+        better = self.with_tail() or self
+        reached = better.distance_bound() / better.norm
+        if not reached <= REFINED:
+            words = f"refinement reached a relative distance bound of {reached:.1e}, not {REFINED:g}"
+            raise SolverError(words, status="not refined", best=better)
+        return better
+
+    def with_tail(self) -> SVMSolution | None:
+        """The same solved to more digits than a double holds; None if its active constraints do not allow it."""
+        found = refine(self.data, self.duals, self.support_duals)
+        if found is None:
+            return None
+        direction, tail, duals, inside = found
+        return replace(self, direction=direction, duals=duals, support_duals=inside, tail=tail)
+
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the solution with its dataset to one ``.npz`` file."""
         arrays, meta = self.data._pack()
-        arrays |= {"direction": self.direction.cpu().numpy(), "duals": self.duals.cpu().numpy()}
-        return runs.save_arrays(
-            path,
-            "svm-solution",
-            arrays,
-            {"dataset": meta, "method": self.method, "iterations": self.iterations},
-        )
+        parts = {name: getattr(self, name) for name in ("direction", "duals", "support_duals", "tail")}
+        arrays |= {name: part.cpu().numpy() for name, part in parts.items() if part is not None}
+        more = {"method": self.method, "iterations": self.iterations, "norm": self.geometry.name, "route": self.route}
+        return runs.save_arrays(path, "svm-solution", arrays, {"dataset": meta, **more})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SVMSolution:
@@ -195,8 +289,10 @@ class SVMSolution:
         arrays, meta = runs.load_arrays(path, "svm-solution")
         try:
             data = NTPDataset._unpack(arrays, meta["dataset"])
-            direction, duals = (torch.from_numpy(arrays[name]) for name in ("direction", "duals"))
-            return cls(data, direction, duals, str(meta["method"]), int(meta["iterations"]))
+            parts = {name: torch.from_numpy(arrays[name]) for name in ("direction", "duals")}
+            parts |= {name: torch.from_numpy(arrays[name]) for name in ("support_duals", "tail") if name in arrays}
+            method, iterations, route = str(meta["method"]), int(meta["iterations"]), str(meta["route"])
+            return cls(data, method=method, iterations=iterations, geometry=as_norm(meta["norm"]), route=route, **parts)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path}: saved solution is incomplete or damaged ({error})") from error
 
@@ -209,10 +305,12 @@ class SVMSolution:
         short = float((1.0 - pattern.margins(logits)).max())
         return max(unequal, short, 0.0)
 
+    def _pull(self) -> Tensor:
+        """C^T H; (V, d)."""
+        return cone_element(self.duals, self.support_duals, self.data.pattern).T @ self.data.embeddings
+
     def _from_duals(self) -> Tensor:
-        """P_perp sum alpha_{j,v} (e_z - e_v) h_j^T; which z in S_j is taken does not matter in F_perp."""
-        pattern = self.data.pattern
-        multipliers = -self.duals
-        share = self.duals.sum(1) / pattern.sizes
-        multipliers[pattern.contexts, pattern.tokens] = share[pattern.contexts]
-        return data_subspace(self.data).project_complement(multipliers.T @ self.data.embeddings)
+        """W as the multipliers have it: ``C^T H``, or P_perp of it, where which z in S_j is taken does not matter."""
+        if self.support_duals is not None:
+            return self._pull()
+        return data_subspace(self.data).project_complement(self._pull())

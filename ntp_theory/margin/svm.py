@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from ..conditions import check_separability
 from ..dataset import NTPDataset
-from ..errors import NotSeparableError, SolverError, UsageError
+from ..errors import NotSeparableError, UsageError
 from .dual import solve_dual
+from .norms import FROBENIUS, Norm, as_norm
+from .outcome import TOL, answer, check_limits, unconstrained
 from .solution import SVMSolution
 
 __all__ = ["solve_svm"]
 
-# Below this the gap is rounding: it is a difference of two numbers of the size of the objective.
-SMALLEST_TOL = 1e-12
+# Relative gap that solvers for other norms reach on all but extreme data.
+TOL_OF_OTHERS = 1e-8
+# A gap above this, the square of 1e-7, keeps the distance bound from being smaller.
+PRECISE = 1e-14
 
 
 def solve_svm(
     data: NTPDataset,
     *,
     method: Literal["auto", "dual", "cvxpy"] = "auto",
-    norm: Literal["frobenius"] = "frobenius",
-    tol: float = 1e-10,
+    norm: str | Norm = "frobenius",
+    tol: float | None = None,
+    refine: bool | None = None,
     solver: str | None = None,
     max_iterations: int = 100_000,
 ) -> SVMSolution:
@@ -33,12 +40,20 @@ def solve_svm(
     ----------
     data : NTPDataset
     method : {"auto", "dual", "cvxpy"}
-        "dual" is our structured dual method, which "auto" takes; "cvxpy" states the paper's program as it
-        stands.
-    norm : {"frobenius"}
-        Norm of the objective.
-    tol : float
-        Relative duality gap to reach, in [1e-12, 1); smaller ones are lost in rounding.
+        "dual" is our structured dual method, which "auto" takes for Frobenius; for other norms it takes a closed form
+        where that is the answer, and otherwise gives a program made small to HiGHS (`max`, `sum`) or Clarabel. "cvxpy"
+        states the paper's program as it stands.
+    norm : str or Norm
+        Norm of the objective: "frobenius", "max" (largest entry), "sum" (of all entries), "spectral", "nuclear",
+        "token" (longest row), or by its exponent, as "entrywise-1.5", "schatten-3", "tokenwise-1". Programs of Schatten
+        norms are semidefinite, of size V + d; some 50 + 50 take a minute.
+    tol : float, optional
+        Relative duality gap to reach, in [1e-12, 1); smaller ones are lost in rounding. 1e-10 if not given, and 1e-8
+        for other norms than Frobenius. With ``method="cvxpy"`` it is asked of the solver, and not enforced.
+    refine : bool, optional
+        Give W_mm to more digits than a double holds, the rest of them in ``.tail``: a certified distance bound of
+        ``1e-10 ||W_mm||``, or an error (`SVMSolution.refined`). If not given, that is tried where rounding would keep
+        the bound above ``1e-7 ||W_mm||``, unless a larger ``tol`` says that less will do.
     solver : str, optional
         With ``method="cvxpy"``: any solver installed for cvxpy; Clarabel if not given.
     max_iterations : int
@@ -47,7 +62,9 @@ def solve_svm(
     Returns
     -------
     SVMSolution
-        With multipliers, and with residuals, gap and distance bound recomputed from scratch.
+        With multipliers, and with residuals, gap and distance bound recomputed from scratch. In other norms than
+        Frobenius the direction may not be unique: its norm is certified, not its distance from others as good; there
+        ``method="auto"`` answers in double precision, whatever the type of the data.
 
     Raises
     ------
@@ -60,7 +77,8 @@ def solve_svm(
 
     Notes
     -----
-    Source: 2402.18551 Definition 3 (`bias/definition-3`); dual ours (`svm/dual`).
+    Source: 2402.18551 Definition 3 (`bias/definition-3`); dual ours (`svm/dual`). Other norms: 2502.04664
+    (`steepest/setting`), 2408.15417 (`geometry/lmm`).
 
     Examples
     --------
@@ -68,46 +86,51 @@ def solve_svm(
     >>> solution = solve_svm(data)
     >>> print(f"{solution.norm**2:.6f}", solution.verify())
     1.333333 True
+    >>> print(f"{solve_svm(data, norm='nuclear').norm:.6f} {solve_svm(data, norm='max').norm:.6f}")
+    1.154701 0.500000
     """
-    _check_arguments(method, norm, tol, solver, max_iterations)
-    if data.pattern.num_off_support == 0:
-        zero = data.embeddings.new_zeros(data.vocab_size, data.dim)
-        return SVMSolution(data, zero, torch.zeros_like(data.support, dtype=zero.dtype), "closed form", 0)
+    geometry = as_norm(norm)
+    if tol is None:
+        tol = TOL if geometry == FROBENIUS else TOL_OF_OTHERS
+    _check_arguments(method, geometry, refine, solver)
+    check_limits(tol, max_iterations)
+    if (zero := unconstrained(data)) is not None:
+        return replace(zero, geometry=geometry)
     if method == "cvxpy":
         from .reference import solve_reference  # cvxpy is slow to import and rarely needed
 
-        _raise_unless_separable(data)
-        return SVMSolution(data, *solve_reference(data, solver=solver, tol=tol))
+        _separating(data)
+        return solve_reference(data, geometry, solver=solver, tol=tol)
+    if geometry != FROBENIUS:
+        from .program import solve_program
+
+        wide = data if data.embeddings.dtype is torch.float64 else data.to(dtype=torch.float64)
+        return solve_program(wide, geometry, _separating(wide), tol=tol)
     found = solve_dual(data, tol=tol, max_iterations=max_iterations)
-    if found.certificate is not None:
-        raise NotSeparableError(found.certificate.describe(), found.certificate)
+    solution = answer(data, found, tol)
+    if refine:
+        return solution.refined()
+    rough = refine is None and tol <= TOL and found.gap > PRECISE and data.embeddings.dtype is torch.float64
+    return (solution.with_tail() or solution) if rough else solution
+
+
+def _separating(data: NTPDataset) -> Tensor:
+    """A separating direction, or the reason why there is none as an error."""
+    found = check_separability(data)
     if found.direction is None:
-        _raise_unless_separable(data)
-    if found.direction is None or found.gap > tol:
-        raise SolverError(
-            f"the NTP-SVM dual reached a relative gap of {found.gap:.2e} in {found.iterations} iterations, "
-            f"tol is {tol:g}; raise max_iterations or tol",
-            status="iteration limit",
-            best=found,
-        )
-    direction, duals = (part.to(data.embeddings.dtype) for part in (found.direction, found.duals))
-    return SVMSolution(data, direction, duals, "dual", found.iterations)
+        assert found.certificate is not None
+        raise NotSeparableError(found.certificate.describe(), found.certificate)
+    return found.direction
 
 
-def _raise_unless_separable(data: NTPDataset) -> None:
-    answer = check_separability(data)
-    if answer.certificate is not None:
-        raise NotSeparableError(answer.certificate.describe(), answer.certificate)
-
-
-def _check_arguments(method: str, norm: str, tol: float, solver: str | None, max_iterations: int) -> None:
+def _check_arguments(method: str, norm: Norm, refine: bool | None, solver: str | None) -> None:
     if method not in ("auto", "dual", "cvxpy"):
         raise UsageError(f"method is {method!r}; it must be 'auto', 'dual' or 'cvxpy'")
-    if norm != "frobenius":
-        raise UsageError(f"norm is {norm!r}; it must be 'frobenius'")
-    if not (isinstance(tol, (int, float)) and SMALLEST_TOL <= tol < 1):
-        raise UsageError(f"tol is {tol!r}; it must be a number from {SMALLEST_TOL:g} up to 1")
+    if method == "dual" and norm != FROBENIUS:
+        raise UsageError(f"method is 'dual' but norm is {norm.name!r}; the dual method is for 'frobenius'")
+    if refine not in (None, True, False):
+        raise UsageError(f"refine is {refine!r}; it must be True, False or None")
+    if refine and (norm != FROBENIUS or method == "cvxpy"):
+        raise UsageError("refine is True; it goes with the norm 'frobenius' and our own method")
     if solver is not None and method != "cvxpy":
         raise UsageError(f"solver is {solver!r}; it goes with method='cvxpy'")
-    if not (isinstance(max_iterations, int) and max_iterations > 0):
-        raise UsageError(f"max_iterations is {max_iterations!r}; it must be a positive whole number")

@@ -51,9 +51,9 @@ def test_refinement_gives_more_digits_than_a_double_has(data):
     solution = solve_svm(data)
     found = refine(data, solution.duals)
     assume(found is not None)
-    direction, tail, duals = found
+    direction, tail, duals, inside = found
     exact = exact_direction(solution)
-    bound = distance_bound(data, direction, tail, duals)
+    bound = distance_bound(data, direction, tail, duals, inside)
     assert distance(exact, direction) <= bound
     if bound <= 1e-10 * solution.norm:  # the active constraints were those of W_mm
         assert distance(exact, direction, tail) <= 1e-20 * (1 + solution.norm)
@@ -74,13 +74,22 @@ def test_residuals_are_those_of_exact_logits(data):
             assert math.isclose(float(slack[j, v]), expected, rel_tol=1e-14, abs_tol=1e-25)
 
 
-@pytest.mark.parametrize("dim", [8, 30])  # fewer dimensions than contexts, and more
-def test_well_conditioned_data_reaches_the_bounds_that_are_promised(dim):
-    data = random(12, dim, 16 if dim == 8 else 20, (1, 3), rng=3)
+@pytest.mark.parametrize(("dim", "contexts"), [(8, 16), (30, 20), (12, 14)])
+def test_solutions_reach_the_bounds_that_are_promised(dim, contexts):
+    solution = solve_svm(random(12, dim, contexts, (1, 3), rng=3))
+    assert solution.distance_bound() <= 1e-7 * solution.norm
+    assert solution.refined().distance_bound() <= 1e-10 * solution.norm
+
+
+@given(INDEPENDENT)
+def test_both_ways_to_balance_the_supports_give_a_bound(data):
+    assume(data.pattern.num_off_support)
     solution = solve_svm(data)
-    assert distance_bound(data, solution.direction, None, solution.duals) <= 1e-7 * solution.norm
-    found = refine(data, solution.duals)
-    assert found is not None and distance_bound(data, *found) <= 1e-10 * solution.norm
+    exact = exact_direction(solution)
+    for inside in (solution.support_duals, None):
+        assert distance_bound(data, solution.direction, None, solution.duals, inside) >= distance(
+            exact, solution.direction
+        )
 
 
 def test_multipliers_of_the_wrong_sign_bound_nothing():

@@ -11,12 +11,18 @@ from ntp_theory import NTPDataset
 from ntp_theory.cone import Cone
 from ntp_theory.construct import random
 from ntp_theory.margin.blocks import ActiveBlocks
-from ntp_theory.margin.gradient import accelerate
+from ntp_theory.margin.gradient import Acceleration
 from ntp_theory.margin.problem import DualProblem
 from ntp_theory.testing import datasets
 
 SEEDS = st.integers(0, 2**32 - 1)
 SMALL = datasets(max_contexts=5, max_vocab_size=5, max_dim=4)
+
+
+def accelerate(problem, steps, start=None):
+    gradient = Acceleration(problem, start)
+    gradient.run(steps)
+    return gradient.multipliers()
 
 
 def noise(shape, seed):
