@@ -140,7 +140,7 @@ def _certificates(limit: Limit) -> list[Check]:
         )
     ]
     if limit.direction is not None:
-        solution = replace(limit.svm, direction=limit.direction, duals=limit.duals)
+        solution = replace(limit.svm, direction=limit.direction, duals=limit.duals, support_duals=None)
         checks.append(
             Check.at_most(
                 "bias/definition-3",

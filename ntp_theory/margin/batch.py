@@ -35,8 +35,8 @@ def solve_svms(
     Returns
     -------
     list of SVMSolution, NotSeparableError or SolverError
-        In the order of the datasets: the solution as by `solve_svm`, or in its place the error that says why there is
-        none. Those that were in a batch count its steps while they were in it as their ``.iterations``.
+        In the order of the datasets: the solution as by `solve_svm` with ``refine=False``, or in its place the error
+        that says why there is none.
 
     Raises
     ------

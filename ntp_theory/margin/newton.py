@@ -43,14 +43,14 @@ class ProximalStep:
         The supports and the off-support entries that are not zero; the last guess where the step failed.
     settled : Tensor (B,), bool
         Whether the step was solved.
-    rounds : int
-        Rounds of Newton's method, the most that any of the problems took.
+    rounds : Tensor (B,), int64
+        Rounds of Newton's method.
     """
 
     multipliers: Tensor
     active: Tensor
     settled: Tensor
-    rounds: int
+    rounds: Tensor
 
 
 def proximal_step(problem: DualProblem, c: Tensor, sigma: Tensor, active: Tensor, *, further: int = 0) -> ProximalStep:
@@ -82,15 +82,17 @@ def proximal_step(problem: DualProblem, c: Tensor, sigma: Tensor, active: Tensor
     >>> problem = DualProblem.of(NTPDataset([[2.0]], [[1.0, 0.0]]))
     >>> zero, sigma = torch.zeros(1, 1, 2, dtype=torch.float64), torch.tensor([1e9], dtype=torch.float64)
     >>> step = proximal_step(problem, zero, sigma, problem.support)
-    >>> step.multipliers, step.settled.item(), step.rounds
+    >>> step.multipliers, step.settled.item(), step.rounds.item()
     (tensor([[[ 0.2500, -0.2500]]], dtype=torch.float64), True, 2)
     """
     system, centre = ActiveSystem(problem, sigma), c
     active, levels = active | problem.support, c.new_zeros(c.shape[:2])
-    going, before, rounds = torch.ones_like(problem.largest, dtype=torch.bool), torch.full_like(sigma, torch.inf), 0
-    settled = ~going
-    while rounds < ROUNDS and bool(going.any()):
-        rounds += 1
+    going, before = torch.ones_like(problem.largest, dtype=torch.bool), torch.full_like(sigma, torch.inf)
+    settled, rounds = ~going, torch.zeros_like(before, dtype=torch.int64)
+    for _ in range(ROUNDS):
+        if not bool(going.any()):
+            break
+        rounds += going
         system.activate(active)
         c, levels = system.correct(c, levels, centre)
         wanted = system.wanted(c, levels, centre)

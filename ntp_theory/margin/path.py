@@ -37,7 +37,8 @@ def solve_svm_path(
     Yields
     ------
     SVMSolution
-        That of the first k contexts, whose dataset is its ``.data``; their weights are scaled to sum to 1.
+        That of the first k contexts, as by `solve_svm` with ``refine=False``; its ``.data`` is the dataset of these
+        contexts, weights scaled to sum to 1.
 
     Raises
     ------

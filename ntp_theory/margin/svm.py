@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..conditions import check_separability
 from ..dataset import NTPDataset
-from ..errors import NotSeparableError, UsageError
+from ..errors import NotSeparableError, SolverError, UsageError
 from .dual import solve_dual
 from .norms import FROBENIUS, Norm, as_norm
 from .outcome import TOL, answer, check_limits, unconstrained
@@ -20,8 +20,10 @@ __all__ = ["solve_svm"]
 
 # Relative gap that solvers for other norms reach on all but extreme data.
 TOL_OF_OTHERS = 1e-8
-# A gap above this, the square of 1e-7, keeps the distance bound from being smaller.
-PRECISE = 1e-14
+# A gap from which the active constraints may be read.
+NEARLY = 1e-4
+# A gap above this, nearly the square of 1e-7, keeps the distance bound from that.
+PRECISE = 8e-15
 
 
 def solve_svm(
@@ -107,7 +109,13 @@ def solve_svm(
         wide = data if data.embeddings.dtype is torch.float64 else data.to(dtype=torch.float64)
         return solve_program(wide, geometry, _separating(wide), tol=tol)
     found = solve_dual(data, tol=tol, max_iterations=max_iterations)
-    solution = answer(data, found, tol)
+    try:
+        solution = answer(data, found, tol)
+    except SolverError:
+        # rounding keeps the gap open, but the active constraints may be known
+        if refine is False or found.gap > NEARLY or data.embeddings.dtype is not torch.float64:
+            raise
+        return answer(data, found, NEARLY).refined()
     if refine:
         return solution.refined()
     rough = refine is None and tol <= TOL and found.gap > PRECISE and data.embeddings.dtype is torch.float64

@@ -82,7 +82,7 @@ class Walk:
     def step(self) -> Tensor:
         """Try a proximal step with each; which of them were made, (B,), bool."""
         step = proximal_step(self.problem, self.c, self._sigma, self._active, further=FURTHER)
-        rounds, made = torch.as_tensor(step.rounds, device=self.c.device), step.settled
+        rounds, made = step.rounds, step.settled
         self.before, self.c = self.c, step.multipliers
         self.iterations = self.iterations + rounds
         self._active = torch.where(made[:, None, None], step.active, self._active)
