@@ -9,14 +9,16 @@ gap says when to stop. If no direction separates, the multipliers run off along 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from ..conditions.certificates import FarkasCertificate
+from ..conditions import FarkasCertificate, check_separability
 from ..conditions.standing import standing_certificate, standing_direction, stationary, whiten
 from ..dataset import NTPDataset
+from ..errors import SolverError
 from ..subspace import data_subspace
 from .multipliers import split
 from .polish import polish
@@ -27,6 +29,8 @@ __all__ = ["DualIterate", "solve_dual", "solve_duals"]
 
 # Steps without a tenth less of a gap after which it has met rounding.
 STALL = 3
+# Steps without a feasible direction after which it is decided whether there is one.
+LOST = 15
 # A gap of rounding.
 ROUNDED = 1e-14
 # In-support logits that differ by so much, in units of the objective, are no longer a small error.
@@ -138,6 +142,8 @@ def solve_duals(
             rays = walk.problem.multipliers(moved) if bool(still.any()) else moved
             for i in still.nonzero()[:, 0].tolist():
                 going[i].rule_out(rays[i])
+            for search in going:
+                search.doubt()
     return [search.found for search in searches]
 
 
@@ -151,6 +157,7 @@ class _Search:
     marked: float = torch.inf
     stalled: int = 0
     reached: int = 0  # steps since the tolerance was
+    lost: int = 0  # steps without a direction
 
     @classmethod
     def of(cls, data: NTPDataset, tol: float) -> _Search:
@@ -184,6 +191,15 @@ class _Search:
             v = stationary(ray * lengths[:, None], whitened, self.data.pattern) / lengths[:, None]
             certificate = standing_certificate(v, torch.arange(len(v), device=v.device), self.data)
             self.found = replace(self.found, certificate=certificate)
+
+    def doubt(self) -> None:
+        """Ask for a decision, once, after many steps without a direction: near the boundary rays are slow to show."""
+        if self.found.direction is not None or self.found.certificate is not None:
+            return
+        self.lost += 1
+        if self.lost == LOST:
+            with suppress(SolverError):  # undecided: the steps may still tell
+                self.found = replace(self.found, certificate=check_separability(self.data).certificate)
 
     def finish(self, multipliers: Tensor, iterations: int) -> None:
         """Keep the last C (m, V), and try what polishing makes of it if that is needed."""

@@ -23,7 +23,7 @@ TOL_OF_OTHERS = 1e-8
 # A gap from which the active constraints may be read.
 NEARLY = 1e-4
 # A gap above this, nearly the square of 1e-7, keeps the distance bound from that.
-PRECISE = 8e-15
+PRECISE = 9e-15
 
 
 def solve_svm(
