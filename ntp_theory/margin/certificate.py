@@ -7,6 +7,10 @@ For a feasible W and multipliers alpha >= 0 with ``W_a = P_perp sum alpha (e_z -
 a sum of terms that are not negative, where the difference on the left would lose what it is about. The objective is
 1-strongly convex, so W_mm is within the square root of twice that. Margins are needed to twice as many digits as the
 bound has: they are computed to 96 bits, for a direction that may itself have more digits than a double.
+
+The problem is read as everywhere in this library: relations among in-support constraints (6a) that hold up to rounding
+are taken for exact, as when dim F is decided. Embeddings that miss one by their last digits only, so that it does not
+hold for the numbers as they are, may have another W_mm, which only an exact solve can tell.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import math
 import torch
 from torch import Tensor
 
+from ..conditions.standing import ROUNDING
 from ..dataset import NTPDataset
 from ..extended import BITS, Extended, exact_product
 from ..subspace import data_subspace
@@ -24,18 +29,14 @@ from .multipliers import cone_element
 __all__ = ["distance_bound", "residuals"]
 
 
-# In-support logits that differ by less than this multiple of ||W|| ||h_j|| differ by rounding.
-ROUNDING = 1e-13
-
-
-def residuals(data: NTPDataset, direction: Tensor, tail: Tensor | None) -> tuple[Tensor, Tensor]:
+def residuals(data: NTPDataset, direction: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
     """How far logits are from the constraints, to the digits that a double has *of the difference*.
 
     Parameters
     ----------
     data : NTPDataset
     direction : Tensor (V, d)
-    tail : Tensor (V, d) or None
+    tail : Tensor (V, d)
         What the direction lacks.
 
     Returns
@@ -45,9 +46,8 @@ def residuals(data: NTPDataset, direction: Tensor, tail: Tensor | None) -> tuple
     slack : Tensor (m, V)
         ``margin - 1`` by off-support token, from the lowest in-support logit; infinite on the supports.
     """
-    weights = Extended(direction.double(), torch.zeros_like(direction).double() if tail is None else tail)
     pattern = data.pattern
-    logits = exact_product(Extended.of(data.embeddings.double()), weights.mT)
+    logits = exact_product(Extended.of(data.embeddings.double()), Extended(direction, tail).mT)
     rows = torch.arange(data.num_contexts, device=direction.device)
     below = logits[rows, pattern.anchors][:, None] - logits  # of no more digits than the logits differ by
     support = below[pattern.contexts, pattern.tokens]
@@ -65,7 +65,8 @@ def distance_bound(
     """Upper bound on ``||direction - W_mm||``; infinite if the direction does not separate.
 
     The direction, with its tail, is first made feasible: projected on F_perp, if more than rounding keeps it from
-    there, and scaled to margin 1. What rounding is left is charged to the bound.
+    there, and scaled to margin 1. What rounding is left is charged to the bound, and more than rounding makes it
+    infinite: then in-support constraints are nearly dependent.
 
     Parameters
     ----------
@@ -94,28 +95,31 @@ def distance_bound(
     """
     if bool((duals < 0).any()) or bool(data.pattern.inside(duals).any()):
         return math.inf
-    pattern, lengths = data.pattern, data.embeddings.norm(dim=1)
-    uneven, slack = residuals(data, direction, tail)
-    away = 0.0 if tail is None else float(tail.norm())
+    pattern, h, direction, duals = data.pattern, data.embeddings.double(), direction.double(), duals.double()
+    lengths, low = h.norm(dim=1), torch.zeros_like(direction) if tail is None else tail
+    uneven, slack = residuals(data, direction, low)
+    away = float(low.norm())
     if bool((uneven > ROUNDING * float(direction.norm()) * lengths).any()):
-        inside, tail = data_subspace(data).project_complement(direction.double()), None
+        inside = data_subspace(data).project_complement(direction).double()
         away += float((direction - inside).norm())
-        direction = inside
-        uneven, slack = residuals(data, direction, None)
-    short = max(-float(slack.min()), 0.0)
-    if not short < 1.0:
+        direction, low = inside, torch.zeros_like(low)
+        uneven, slack = residuals(data, direction, low)
+    short, size = max(-float(slack.min()), 0.0), float(direction.norm())
+    if not short < 1.0 or bool((uneven > ROUNDING * size * lengths).any()):
         return math.inf
-    size, square, weight = float(direction.norm()), float(direction.square().sum()), float(duals.sum())
-    c = cone_element(duals, support_duals, pattern)
-    dual, own = c.T @ data.embeddings, pattern.inside(c)
+    c = cone_element(duals, None if support_duals is None else support_duals.double(), pattern)
+    dual, own = c.T @ h, pattern.inside(c)
     if support_duals is None:
-        projected = data_subspace(data).project_complement(dual)
+        projected = data_subspace(data).project_complement(dual).double()
         own = own + data_subspace(data).balance(projected - dual, torch.zeros_like(uneven))
         dual = projected
-    apart = (float((direction - dual).norm()) + short * size) / (1.0 - short)
+    eps = torch.finfo(h.dtype).eps
+    rounding = (math.log2(len(c)) + 4) * eps * float((c.abs().T @ h.abs()).norm())
+    apart = (float(((direction - dual) + low).norm()) + rounding + short * size) / (1.0 - short)
     complementary = float((duals * (slack + short).clamp(min=0.0, max=1e300)).sum()) / (1.0 - short)
     # what in-support logits differ by, and the rounding of all, move the optimum as the multipliers of either say
+    weights = duals.sum(1) + pattern.sum(own.abs())
     charged = float((own.abs() * uneven[pattern.contexts]).sum())
-    charged += (square + weight + float(own.abs().sum())) * 2.0**-BITS * float(lengths.max()) * size
+    charged += 2.0**-BITS * data.dim * size * float(weights @ lengths)
     gap = 0.5 * apart**2 + complementary + charged
     return away + short * size / (1.0 - short) + math.sqrt(2.0 * gap)

@@ -257,4 +257,5 @@ def _judge_projected(c: Tensor, data: NTPDataset, iterations: int) -> DualIterat
         return DualIterate(direction, off, torch.inf, iterations)
     scale = total / curvature
     primal, dual = 0.5 * float(direction.square().sum()), 0.5 * total * scale
-    return DualIterate(direction, off * scale, (primal - dual) / primal, iterations)
+    # a difference of two large numbers: never better than its rounding
+    return DualIterate(direction, off * scale, max((primal - dual) / primal, 2 * ROUNDED), iterations)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import numbers
+
 import torch
 
 from ..conditions import check_separability
+from ..conditions.standing import ROUNDING
 from ..dataset import NTPDataset
+from ..doors import whole
 from ..errors import NotSeparableError, SolverError, UsageError
 from .dual import DualIterate
 from .solution import SVMSolution
 
-__all__ = ["TOL", "answer", "check_limits", "unconstrained"]
+__all__ = ["TOL", "answer", "as_solution", "check_limits", "unconstrained"]
 
 # Below this the gap is rounding: it is a difference of two numbers of the size of the objective.
 SMALLEST_TOL = 1e-12
@@ -18,12 +22,11 @@ SMALLEST_TOL = 1e-12
 TOL = 1e-10
 
 
-def check_limits(tol: float, max_iterations: int) -> None:
-    """Refuse a tolerance that rounding defeats, and a number of steps that is none."""
-    if not (isinstance(tol, (int, float)) and SMALLEST_TOL <= tol < 1):
+def check_limits(tol: float, max_iterations: int) -> int:
+    """Refuse a tolerance that rounding defeats, and a number of steps that is none; the latter."""
+    if not (isinstance(tol, numbers.Real) and not isinstance(tol, bool) and SMALLEST_TOL <= tol < 1):
         raise UsageError(f"tol is {tol!r}; it must be a number from {SMALLEST_TOL:g} up to 1")
-    if not (isinstance(max_iterations, int) and max_iterations > 0):
-        raise UsageError(f"max_iterations is {max_iterations!r}; it must be a positive whole number")
+    return whole("max_iterations", max_iterations, at_least=1)
 
 
 def unconstrained(data: NTPDataset) -> SVMSolution | None:
@@ -50,7 +53,7 @@ def answer(data: NTPDataset, found: DualIterate, tol: float) -> SVMSolution:
     NotSeparableError
         With the Farkas certificate.
     SolverError
-        If the gap was not closed; what was found is kept in ``.best``.
+        If the gap was not closed, or in-support logits differ by more than rounding; what was found is in ``.best``.
     """
     if found.certificate is not None:
         raise NotSeparableError(found.certificate.describe(), found.certificate)
@@ -58,11 +61,27 @@ def answer(data: NTPDataset, found: DualIterate, tol: float) -> SVMSolution:
         raise NotSeparableError(certificate.describe(), certificate)
     if found.direction is None or found.gap > tol:
         raise SolverError(
-            f"the NTP-SVM dual reached a relative gap of {found.gap:.2e} in {found.iterations} iterations, "
-            f"tol is {tol:g}; raise max_iterations or tol",
-            status="iteration limit",
+            f"the NTP-SVM dual reached a relative gap of {found.gap:.2e} in {found.iterations} iterations, tol is "
+            f"{tol:g}; raise tol, or max_iterations if that was the limit",
+            status="gap not closed",
             best=found,
         )
+    h, direction = data.embeddings.double(), found.direction
+    spread, sizes = data.pattern.spread(h @ direction.T), h.norm(dim=1) * direction.norm()
+    if bool((worse := spread > ROUNDING * sizes).any()):
+        name = data.context_name(int(worse.nonzero()[0]))
+        raise SolverError(
+            f"in-support logits after {name} differ by {float(spread[worse][0]):.1e} in the best direction: in-support "
+            "constraints are nearly dependent, and double precision cannot tell whether they are",
+            status="nearly dependent",
+            best=found,
+        )
+    return as_solution(data, found)
+
+
+def as_solution(data: NTPDataset, found: DualIterate) -> SVMSolution:
+    """The best points of a run, as they are."""
+    assert found.direction is not None
     dtype = data.embeddings.dtype
     inside = None if found.support_duals is None else found.support_duals.to(dtype)
     direction, duals = found.direction.to(dtype), found.duals.to(dtype)

@@ -1,9 +1,9 @@
-"""The last digits of the NTP-SVM: the solution of the equations that its active constraints make.
+"""Where Newton steps stall: the NTP-SVM on given active constraints by orthogonal transformations.
 
 Which off-support entries of the multipliers are not zero settles everything: W_mm is the smallest W with logit
 ``1 + s_j`` on the support and ``s_j`` on the active tokens of each context, one least squares problem for
 `ntp_theory.elimination`, which no dependence among constraints troubles; and the multipliers are then corrected, as
-little as possible, to ``C^T H = W``.
+little as possible, to ``C^T H = W``. Conditions are not squared, as they are with K.
 """
 
 from __future__ import annotations

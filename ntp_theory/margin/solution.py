@@ -134,8 +134,9 @@ class SVMSolution:
         """Upper bound on ``||direction - W_mm||``; infinite if the direction does not separate, and in other norms.
 
         From feasibility, stationarity and complementary slackness, computed to 96 bits. With a direction in double
-        precision it bottoms out near ``5e-8 ||W_mm||``; one with a ``tail`` goes below ``1e-10 ||W_mm||``. Other norms
-        are not strongly convex: a small gap there says nothing about the distance.
+        precision it bottoms out near ``5e-8 ||W_mm||``; one with a ``tail`` goes below ``1e-10 ||W_mm||``. Relations
+        among in-support constraints that hold up to rounding are taken for exact; infinite if some nearly hold. Other
+        norms are not strongly convex: a small gap there says nothing about the distance.
         """
         if self.geometry != FROBENIUS:
             return math.inf
@@ -189,16 +190,20 @@ class SVMSolution:
         ]
 
     def __repr__(self) -> str:
-        return f"<SVMSolution: {self.summary().splitlines()[0]}>"
+        return f"<SVMSolution: {self._headline()}>"
+
+    def _headline(self) -> str:
+        words = f"NTP-SVM by {self.method} ({self.iterations} iterations): ||W_mm|| = {self.norm:.8g}"
+        return f"{words}, margin {self.margin:.8g}" + (
+            "" if self.geometry == FROBENIUS else f" in the norm {self.geometry.name!r}"
+        )
 
     def summary(self, limit: int = 8) -> str:
         """The answer in words: norm, margin, certificate, the heaviest support vectors by name."""
         active = int((self.duals > 0).sum())
         frobenius = self.geometry == FROBENIUS
         lines = [
-            f"NTP-SVM by {self.method} ({self.iterations} iterations): "
-            f"||W_mm|| = {self.norm:.8g}, margin {self.margin:.8g}"
-            + ("" if frobenius else f" in the norm {self.geometry.name!r}"),
+            self._headline(),
             f"certificate: constraints to {self.primal_residual():.1e}, "
             f"stationarity to {self.dual_residual():.1e}, "
             f"gap {self.duality_gap():.1e}"
@@ -291,6 +296,13 @@ class SVMSolution:
             data = NTPDataset._unpack(arrays, meta["dataset"])
             parts = {name: torch.from_numpy(arrays[name]) for name in ("direction", "duals")}
             parts |= {name: torch.from_numpy(arrays[name]) for name in ("support_duals", "tail") if name in arrays}
+            wanted = {"direction": (data.vocab_size, data.dim), "duals": tuple(data.support.shape)}
+            wanted |= {"tail": wanted["direction"], "support_duals": (len(data.pattern.tokens),)}
+            for name, part in parts.items():
+                if tuple(part.shape) != wanted[name] or not bool(part.isfinite().all()):
+                    raise ValueError(
+                        f"{name} of shape {tuple(part.shape)}; finite numbers {wanted[name]} were expected"
+                    )
             method, iterations, route = str(meta["method"]), int(meta["iterations"]), str(meta["route"])
             return cls(data, method=method, iterations=iterations, geometry=as_norm(meta["norm"]), route=route, **parts)
         except (KeyError, TypeError, ValueError) as error:

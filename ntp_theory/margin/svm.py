@@ -13,8 +13,8 @@ from ..dataset import NTPDataset
 from ..errors import NotSeparableError, SolverError, UsageError
 from .dual import solve_dual
 from .norms import FROBENIUS, Norm, as_norm
-from .outcome import TOL, answer, check_limits, unconstrained
-from .solution import SVMSolution
+from .outcome import TOL, answer, as_solution, check_limits, unconstrained
+from .solution import REFINED, SVMSolution
 
 __all__ = ["solve_svm"]
 
@@ -22,8 +22,8 @@ __all__ = ["solve_svm"]
 TOL_OF_OTHERS = 1e-8
 # A gap from which the active constraints may be read.
 NEARLY = 1e-4
-# A gap above this, nearly the square of 1e-7, keeps the distance bound from that.
-PRECISE = 9e-15
+# Distance bound of a solution in double precision, relative, above which more digits are worth a try.
+PRECISE = 1e-7
 
 
 def solve_svm(
@@ -55,11 +55,11 @@ def solve_svm(
     refine : bool, optional
         Give W_mm to more digits than a double holds, the rest of them in ``.tail``: a certified distance bound of
         ``1e-10 ||W_mm||``, or an error (`SVMSolution.refined`). If not given, that is tried where rounding would keep
-        the bound above ``1e-7 ||W_mm||``, unless a larger ``tol`` says that less will do.
+        the bound above ``1e-7 ||W_mm||``, unless ``tol`` is above 1e-10 or the data in single precision.
     solver : str, optional
         With ``method="cvxpy"``: any solver installed for cvxpy; Clarabel if not given.
     max_iterations : int
-        Steps of the dual method.
+        Steps of the dual method; some 40 to 300 are usual. Other methods have limits of their own.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def solve_svm(
     NotSeparableError
         With the Farkas certificate.
     SolverError
-        If the gap was not closed; the best iterate is kept in ``.best``.
+        If the gap was not closed, or in-support constraints are nearly dependent; the best iterate is in ``.best``.
     UsageError
         If an argument is out of range.
 
@@ -94,8 +94,8 @@ def solve_svm(
     geometry = as_norm(norm)
     if tol is None:
         tol = TOL if geometry == FROBENIUS else TOL_OF_OTHERS
-    _check_arguments(method, geometry, refine, solver)
-    check_limits(tol, max_iterations)
+    _check_arguments(data, method, geometry, refine, solver)
+    max_iterations = check_limits(tol, max_iterations)
     if (zero := unconstrained(data)) is not None:
         return replace(zero, geometry=geometry)
     if method == "cvxpy":
@@ -112,14 +112,22 @@ def solve_svm(
     try:
         solution = answer(data, found, tol)
     except SolverError:
-        # rounding keeps the gap open, but the active constraints may be known
-        if refine is False or found.gap > NEARLY or data.embeddings.dtype is not torch.float64:
+        # rounding may keep the gap open although the active constraints are known
+        better = None
+        if refine is not False and found.gap <= NEARLY and _in_double(data):
+            better = as_solution(data, found).with_tail()
+        if better is None or not better.distance_bound() <= (REFINED if refine else PRECISE) * better.norm:
             raise
-        return answer(data, found, NEARLY).refined()
+        return better
     if refine:
         return solution.refined()
-    rough = refine is None and tol <= TOL and found.gap > PRECISE and data.embeddings.dtype is torch.float64
+    # the square of the distance to W_mm, relative, is at most the gap
+    rough = refine is None and tol <= TOL and found.gap > 0.9 * PRECISE**2 and _in_double(data)
     return (solution.with_tail() or solution) if rough else solution
+
+
+def _in_double(data: NTPDataset) -> bool:
+    return data.embeddings.dtype is torch.float64
 
 
 def _separating(data: NTPDataset) -> Tensor:
@@ -131,14 +139,20 @@ def _separating(data: NTPDataset) -> Tensor:
     return found.direction
 
 
-def _check_arguments(method: str, norm: Norm, refine: bool | None, solver: str | None) -> None:
+def _check_arguments(data: object, method: str, norm: Norm, refine: bool | None, solver: str | None) -> None:
+    if not isinstance(data, NTPDataset):
+        raise UsageError(f"data is {data!r}; it must be an NTPDataset")
     if method not in ("auto", "dual", "cvxpy"):
         raise UsageError(f"method is {method!r}; it must be 'auto', 'dual' or 'cvxpy'")
     if method == "dual" and norm != FROBENIUS:
         raise UsageError(f"method is 'dual' but norm is {norm.name!r}; the dual method is for 'frobenius'")
-    if refine not in (None, True, False):
+    if refine is not None and not isinstance(refine, bool):
         raise UsageError(f"refine is {refine!r}; it must be True, False or None")
     if refine and (norm != FROBENIUS or method == "cvxpy"):
         raise UsageError("refine is True; it goes with the norm 'frobenius' and our own method")
+    if refine and not _in_double(data):
+        raise UsageError(f"refine is True; it needs data in float64, not {data.embeddings.dtype}")
+    if solver is not None and not (isinstance(solver, str) and solver):
+        raise UsageError(f"solver is {solver!r}; it must be the name of a solver installed for cvxpy")
     if solver is not None and method != "cvxpy":
         raise UsageError(f"solver is {solver!r}; it goes with method='cvxpy'")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ntp_theory import NTPDataset, solve_svm
 from ntp_theory.construct import random
+from ntp_theory.errors import NTPError, SolverError
 from ntp_theory.margin.certificate import distance_bound, residuals
 from ntp_theory.margin.refine import refine
 from ntp_theory.testing import datasets
@@ -63,15 +64,16 @@ def test_refinement_gives_more_digits_than_a_double_has(data):
 @given(INDEPENDENT)
 def test_residuals_are_those_of_exact_logits(data):
     w = torch.randn(data.vocab_size, data.dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    uneven, slack = residuals(data, w, None)
+    uneven, slack = residuals(data, w, torch.zeros_like(w))
     rows = [[Fraction(x) for x in row] for row in w.tolist()]
     for j, h in enumerate(data.embeddings.tolist()):
         logits = [sum(Fraction(x) * y for x, y in zip(h, row, strict=True)) for row in rows]
         inside = [x for x, token in zip(logits, data.support[j].tolist(), strict=True) if token]
-        assert math.isclose(float(uneven[j]), max(inside) - min(inside), rel_tol=1e-14, abs_tol=1e-25)
+        rounding = 4 * 2.0**-52 * float(1 + max(map(abs, logits)))
+        assert abs(float(uneven[j]) - (max(inside) - min(inside))) <= rounding
         for v, x in enumerate(logits):
             expected = math.inf if data.support[j, v] else float(min(inside) - x - 1)
-            assert math.isclose(float(slack[j, v]), expected, rel_tol=1e-14, abs_tol=1e-25)
+            assert math.isclose(float(slack[j, v]), expected, rel_tol=0.0, abs_tol=rounding)
 
 
 @pytest.mark.parametrize(("dim", "contexts"), [(8, 16), (30, 20), (12, 14)])
@@ -98,3 +100,76 @@ def test_multipliers_of_the_wrong_sign_bound_nothing():
     for duals in ([[0.0, -0.125]], [[0.1, 0.125]]):
         assert distance_bound(data, w, None, torch.tensor(duals, dtype=torch.float64)) == math.inf
     assert distance_bound(data, -w, None, torch.tensor([[0.0, 0.125]], dtype=torch.float64)) == math.inf
+
+
+def test_residuals_of_a_solution_have_digits_of_their_own():
+    """Logits of size 1 whose differences are known far below 1e-16: W_mm with its tail, scaled by 1 + 1e-20."""
+    data = random(12, 30, 20, (1, 3), rng=3)
+    solution = solve_svm(data, refine=True)
+    uneven, slack = residuals(data, solution.direction, solution.tail)
+    assert float(uneven.max()) <= 1e-24
+    longer = solution.tail + 1e-20 * solution.direction
+    _, more = residuals(data, solution.direction, longer)
+    active = solution.duals > 0
+    assert (slack[active].abs() <= 1e-24).all()
+    assert ((more - slack)[active] - 1e-20).abs().max() <= 1e-24
+
+
+def test_what_the_direction_lacks_is_part_of_its_distance():
+    solution = solve_svm(random(12, 30, 20, (1, 3), rng=3), refine=True)
+    moved = torch.full_like(solution.direction, 1e-9)
+    bound = distance_bound(solution.data, solution.direction - moved, solution.tail + moved, solution.duals)
+    # the moved direction is rounded, which takes the bound to the square root of that
+    assert float(moved.norm()) <= bound <= float(moved.norm()) + 1e-7 * solution.norm
+
+
+def test_refinement_refuses_constraints_that_are_not_those_of_w_mm():
+    solution = solve_svm(random(12, 30, 20, (1, 3), rng=3))
+    slack = residuals(solution.data, solution.direction, torch.zeros_like(solution.direction))[1]
+    loose = (slack > 0.1) & slack.isfinite()
+    j, v = loose.nonzero()[0].tolist()
+    wrong = solution.duals.clone()
+    wrong[j, v] = 1.0  # an inactive one, whose multiplier would have to be negative
+    assert refine(solution.data, wrong) is None
+    j, v = solution.duals.nonzero()[0].tolist()
+    wrong = solution.duals.clone()
+    wrong[j, v] = 0.0  # an active one is left out, and then violated
+    assert refine(solution.data, wrong) is None
+
+
+def pair(*rows, supports):
+    mask = np.array(supports, dtype=float)
+    return NTPDataset(np.array(rows, dtype=float), mask / mask.sum(1, keepdims=True))
+
+
+@pytest.mark.parametrize("apart", [1e-3, 1e-4])
+def test_nearly_inseparable_contexts_are_solved_where_rounding_keeps_the_gap_open(apart):
+    data = pair([1, 0.3, 0.7], [1 + 0.9 * apart, 0.3 + 0.1 * apart, 0.7], supports=[[1, 0], [0, 1]])
+    solution = solve_svm(data)
+    assert distance(exact_direction(solution), solution.direction) <= solution.distance_bound() <= 1e-7 * solution.norm
+
+
+@pytest.mark.parametrize("apart", [1e-8, 1e-10, 1e-12])
+@pytest.mark.parametrize("width", [2, 3])  # inseparable, separable
+def test_nearly_dependent_supports_are_not_certified(apart, width):
+    """Equal logits of two near contexts: whether that fixes another direction too, double precision cannot tell."""
+    rows = ([1, 0, 0], [1, apart, 0], [0.3, 1, 1])
+    data = pair(*(row[:width] for row in rows), supports=[[1, 1, 0], [1, 1, 0], [1, 0, 0]])
+    with pytest.raises(SolverError) as caught:
+        solve_svm(data)
+    best = caught.value.best
+    if best.direction is not None:
+        assert distance_bound(data, best.direction, None, best.duals) > 1e-7 * float(best.direction.norm())
+
+
+@given(datasets("independent", max_contexts=4, max_vocab_size=4, max_dim=5))
+def test_single_precision_is_judged_in_double(data):
+    assume(data.pattern.num_off_support)
+    single = data.to(dtype=torch.float32)
+    try:
+        solution = solve_svm(single, tol=1e-6)
+    except NTPError:
+        assume(False)
+    exact = solve_svm(single.to(dtype=torch.float64), refine=True)
+    apart = float((solution.direction.double() - exact.direction).norm())
+    assert apart <= solution.distance_bound() + exact.distance_bound()

@@ -8,6 +8,7 @@ from ntp_theory import NTPDataset, check_separability, solve_svm
 from ntp_theory.construct import DESIGNED, designed, random
 from ntp_theory.construct.instances import a2, lemma5, one_hot_control, tiny, toy
 from ntp_theory.errors import NotSeparableError, SolverError, UsageError
+from ntp_theory.margin.dual import solve_dual
 from ntp_theory.subspace import project
 from ntp_theory.testing import datasets
 from tests.construct.oracles import smallest_separator
@@ -171,6 +172,12 @@ def test_every_kind_is_solved_or_refused_with_a_reason(kind):
     check()
 
 
+@pytest.mark.parametrize("name", ["overlap", "partially-separable", "neither"])
+def test_the_multipliers_themselves_run_off_along_a_certificate(name):
+    found = solve_dual(designed(name).data, tol=1e-10, max_iterations=1000)
+    assert found.direction is None and found.certificate is not None and found.certificate.verify()
+
+
 def test_a_gap_that_is_not_reached_is_an_error_with_the_best_iterate():
     with pytest.raises(SolverError, match="relative gap") as caught:
         solve_svm(a2(), tol=1e-12, max_iterations=10)
@@ -194,6 +201,11 @@ def test_a_gap_that_is_not_reached_is_an_error_with_the_best_iterate():
         ({"method": "cvxpy", "solver": "NONE_SUCH"}, "solver is 'NONE_SUCH'"),
         ({"max_iterations": 0}, "max_iterations is 0"),
         ({"max_iterations": 1.5}, "max_iterations is 1.5"),
+        ({"max_iterations": True}, "max_iterations is True"),
+        ({"refine": 1}, "refine is 1"),
+        ({"refine": True, "norm": "max"}, "refine is True"),
+        ({"refine": True, "method": "cvxpy"}, "refine is True"),
+        ({"method": "cvxpy", "solver": 3}, "solver is 3"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
