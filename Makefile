@@ -16,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help verify test lint types doctest unit docs examples clean
+.PHONY: help verify test lint types doctest unit docs examples benchmarks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ docs: $(VENV)/.docs  ## the documentation, warnings as errors, in docs/_build/ht
 examples: $(VENV)/.package  ## every script under examples/
 	@set -e; for script in examples/*/[!_]*.py; do echo "$$script"; $(BIN)/python "$$script"; done
 
+benchmarks: $(VENV)/.benchmarks  ## measure what benchmarks/svm/results.jsonl lacks (hours if all), write docs/benchmarks.md
+	$(BIN)/python -m benchmarks.svm
+
 clean:  ## remove what the targets wrote, the environment included
 	rm -rf $(VENV) $(OUT) build dist docs/_build docs/_generated docs/jupyter_execute
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -61,6 +64,6 @@ $(VENV)/.package: pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[exact,text]'
 	@touch $@
 
-$(VENV)/.dev $(VENV)/.docs: $(VENV)/.%: $(VENV)/.package
+$(VENV)/.dev $(VENV)/.docs $(VENV)/.benchmarks: $(VENV)/.%: $(VENV)/.package
 	$(INSTALL) --group $*
 	@touch $@
