@@ -111,6 +111,9 @@ def _parser() -> argparse.ArgumentParser:
         "--norm", metavar="NORM", default="frobenius",
         help=f"{', '.join(NAMES)}, or entrywise-P, schatten-P, tokenwise-P (default: frobenius)",
     )  # fmt: skip
+    command.add_argument(
+        "--refine", action="store_true", default=None, help="more digits than a double holds, within 1e-10, or an error"
+    )
     _out(command, "svm.npz")
 
     command = _command(commands, "descend", run_descend, "gradient descent on a saved dataset, against its prediction")

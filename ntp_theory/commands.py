@@ -96,7 +96,7 @@ def run_svm(arguments: argparse.Namespace) -> int:
     """The max-margin direction of a saved dataset; status 1 if there is none."""
     folder, data = _folder(arguments.out), NTPDataset.load(arguments.data)
     try:
-        solution = solve_svm(data, method=arguments.method, norm=arguments.norm)
+        solution = solve_svm(data, method=arguments.method, norm=arguments.norm, refine=arguments.refine)
     except NotSeparableError as error:
         certificate: Any = error.certificate
         document = {"separable": False, "certificate": certificate.to_dict()}
@@ -107,6 +107,9 @@ def run_svm(arguments: argparse.Namespace) -> int:
     document = {
         "separable": True,
         "method": solution.method,
+        "iterations": solution.iterations,
+        "route": solution.route,
+        "refined": solution.tail is not None,
         "geometry": solution.geometry.name,
         "norm": solution.norm,
         "margin": solution.margin,

@@ -186,6 +186,14 @@ def test_svm_in_another_norm(ask, data: str, tmp_path: Path, norm: str) -> None:
     assert norm in ask("svm", data, "--norm", norm)[1]
 
 
+def test_svm_refined(ask, data: str, tmp_path: Path) -> None:
+    status, out = ask("svm", data, "--refine", "--json", "--out", str(tmp_path))
+    document = strict(out)
+    assert status == 0 and document["refined"] and "gradient steps" in document["route"]
+    assert document["distance_bound"] <= 1e-10 * document["norm"]
+    assert SVMSolution.load(tmp_path / "svm.npz").distance_bound() == document["distance_bound"]
+
+
 def test_svm_without_a_direction_shows_why(ask, overlap: str) -> None:
     status, out = ask("svm", overlap)
     assert status == 1 and out.startswith("not NTP-separable")
@@ -330,6 +338,7 @@ def test_a_folder_is_no_text(refused, tmp_path: Path) -> None:
 
 def test_bad_norm(refused, data: str) -> None:
     assert "norm is 'schatten-0.5'" in refused("svm", data, "--norm", "schatten-0.5")
+    assert "refine is True" in refused("svm", data, "--norm", "max", "--refine")
     assert "norm is 'max'; the dual method is for" in refused("svm", data, "--norm", "max", "--method", "dual")
 
 
