@@ -53,6 +53,7 @@ def clarabel(program: Program, name: str, tol: float, seconds: float) -> Outcome
     settings = clarabel.DefaultSettings()
     settings.verbose, settings.max_threads, settings.time_limit = False, 1, seconds
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tol
+    settings.tol_infeas_abs = settings.tol_infeas_rel = tol
     cones = [clarabel.ZeroConeT(num_equal)] if num_equal else []
     cones.append(clarabel.NonnegativeConeT(len(limits) - num_equal))
     solution = clarabel.DefaultSolver(program.quadratic, program.linear, rows, limits, cones, settings).solve()
@@ -69,8 +70,9 @@ def osqp(program: Program, name: str, tol: float, seconds: float, *, polish: boo
     lower = np.append(limits[:num_equal], np.full(len(limits) - num_equal, -np.inf))
     solver = osqp.OSQP()
     solver.setup(
-        program.quadratic, program.linear, rows, lower, limits, eps_abs=tol, eps_rel=tol, rho=RHO[name],
-        polishing=polish, max_iter=MANY, time_limit=seconds, verbose=False,
+        program.quadratic, program.linear, rows, lower, limits, eps_abs=tol, eps_rel=tol,
+        eps_prim_inf=tol, eps_dual_inf=tol, rho=RHO[name], polishing=polish, max_iter=MANY, time_limit=seconds,
+        verbose=False,
     )  # fmt: skip
     result = solver.solve(raise_error=False)
     status, ray = str(result.info.status), None
@@ -92,7 +94,7 @@ def scs(program: Program, name: str, tol: float, seconds: float) -> Outcome:
     solver = scs.SCS(
         {"P": program.quadratic, "A": rows, "b": limits, "c": program.linear},
         {"z": num_equal, "l": len(limits) - num_equal},
-        eps_abs=tol, eps_rel=tol, max_iters=MANY, time_limit_secs=seconds, verbose=False,
+        eps_abs=tol, eps_rel=tol, eps_infeas=tol, max_iters=MANY, time_limit_secs=seconds, verbose=False,
     )  # fmt: skip
     result = solver.solve()
     status = str(result["info"]["status"])

@@ -36,7 +36,7 @@ class Line:
     instance, contestant : str
     V, m, d, threads : int
     seconds, inside : float
-        Of the fastest run that reached the goal; nan if none did.
+        Of the fastest run that reached the goal, or the one with the best refutation; nan if there is none.
     mebibytes : float
         Memory of that run beyond what was in use before it.
     bound : float
@@ -101,17 +101,16 @@ def lines(records: Iterable[Record]) -> list[Line]:
 def _line(runs: list[Record]) -> Line:
     bounds = [math.inf if run["bound"] is None else run["bound"] for run in runs]
     reached = [run for run, bound in zip(runs, bounds, strict=True) if bound <= goal(run["contestant"])]
+    refutations = [run for run in runs if run["outcome"] == "infeasible"]
     last, nan = runs[-1], math.nan
-    said = last["outcome"] == "infeasible"
     if reached:
-        best = min(reached, key=lambda run: run["seconds"])
-        outcome = "reached"
+        best, outcome = min(reached, key=lambda run: run["seconds"]), "reached"
+    elif refutations:
+        best = last = max(refutations, key=lambda run: run["excluded"] or 0.0)
+        outcome = "proved infeasible" if (best["excluded"] or 0.0) >= REFUTED else "said infeasible"
     else:
-        best = last
-        excluded = last["excluded"] or 0.0
-        outcome = {"answered": "not reached", "infeasible": "said infeasible"}.get(last["outcome"], last["outcome"])
-        outcome = "proved infeasible" if said and excluded >= REFUTED else outcome
-    timed = best if reached or said else {}
+        best, outcome = last, {"answered": "not reached"}.get(last["outcome"], last["outcome"])
+    timed = best if reached or refutations else {}
     return Line(
         last["instance"], last["contestant"], last["V"], last["m"], last["d"], last["threads"],
         timed.get("seconds", nan), timed.get("inside", nan), timed.get("mebibytes") or nan,

@@ -22,7 +22,7 @@ from ntp_theory import NTPDataset
 from .contestants import CONTESTANTS, Contestant
 from .instances import INSTANCES
 from .judge import excluded_norm, reference, relative_bound
-from .results import Record, append, goal, read
+from .results import REFUTED, Record, append, goal, read
 from .suites import Job
 
 __all__ = ["run"]
@@ -47,7 +47,7 @@ def run(jobs: list[Job], results: Path, out: Path) -> None:
 
 
 def _climb(job: Job, data: NTPDataset, known: dict[tuple, Record], results: Path, out: Path) -> None:
-    """Go down the ladder of tolerances until the answer is as accurate as asked for, or gets no better."""
+    """Go down the ladder of tolerances until the answer, or the refutation, is good enough, or gets no better."""
     contestant, wanted = CONTESTANTS[job.contestant], goal(job.contestant)
     tol, best, stalled = contestant.loosest, math.inf, 0
     while True:
@@ -57,9 +57,14 @@ def _climb(job: Job, data: NTPDataset, known: dict[tuple, Record], results: Path
             known[(job.instance, job.contestant, tol, job.threads)] = record
             append(results, record)
         _show(record)
-        bound = record["bound"]
-        if not INSTANCES[job.instance].separable or record["outcome"] != "answered":
+        if not INSTANCES[job.instance].separable:
+            if record["excluded"] is None or record["excluded"] >= REFUTED or tol <= contestant.tightest:
+                return
+            tol = max(float(f"{tol * contestant.stride:.0e}"), contestant.tightest)
+            continue
+        if record["outcome"] != "answered":
             return
+        bound = record["bound"]
         stalled = 0 if bound is not None and bound < 0.5 * best else stalled + 1
         best = min(best, math.inf if bound is None else bound)
         if best <= wanted or tol <= contestant.tightest or stalled > 2:
