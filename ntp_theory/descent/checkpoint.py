@@ -60,6 +60,7 @@ class Checkpoint:
         arrays, numbers = _pack_state(state)
         arrays["steps"] = np.array([r.step for r in records], dtype=np.int64)
         arrays["losses"] = np.array([dataclasses.astuple(r.loss) for r in records]).reshape(-1, 5)
+        arrays["log_elapsed"] = np.array([r.log_elapsed for r in records])
         decoders = [r.weights.cpu().numpy() for r in records]
         arrays["weights"] = np.array(decoders).reshape(-1, *state.weights.shape)
         meta = {"step": step, "state": numbers, "identity": self._identity}
@@ -88,9 +89,10 @@ class Checkpoint:
             self._compare(meta["identity"])
             step, device = int(meta["step"]), state.weights.device
             state = _unpack_state(state, arrays, meta["state"])
-            columns = zip(arrays["steps"].tolist(), arrays["weights"], arrays["losses"].tolist(), strict=True)
+            names = ("steps", "weights", "losses", "log_elapsed")
             records = [
-                Record(k, torch.from_numpy(weights).to(device), LossParts(*loss)) for k, weights, loss in columns
+                Record(int(k), torch.from_numpy(weights).to(device), LossParts(*loss.tolist()), float(elapsed))
+                for k, weights, loss, elapsed in zip(*(arrays[name] for name in names), strict=True)
             ]
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{self.path}: checkpoint is incomplete or damaged ({error})") from error

@@ -16,7 +16,7 @@ from ..errors import SolverError, UsageError
 from ..loss import LossParts, evaluate
 from ..runs import Progress
 from .checkpoint import Checkpoint
-from .methods import Method, find_method
+from .methods import Method, State, find_method
 from .record import Schedule, recorded_steps
 from .trajectory import Record, Trajectory
 
@@ -104,9 +104,11 @@ def descend(
             while True:
                 if step in wanted and not (records and records[-1].step == step):
                     loss = _measure(step, state.weights, data, records)
-                    records.append(Record(step, state.weights, loss))
+                    elapsed = _log_elapsed(step, state)
+                    # copies: a method may write over a decoder that is two steps old, a callback over anything
+                    records.append(Record(step, state.weights.clone(), loss, elapsed))
                     note = f"loss above entropy {loss.gap:.3e}"
-                    if callback is not None and callback(Record(step, state.weights.clone(), loss)):
+                    if callback is not None and callback(Record(step, state.weights.clone(), loss, elapsed)):
                         break
                 if step == steps:
                     break
@@ -129,6 +131,13 @@ def _start(data: NTPDataset, init: ArrayLike | Tensor | None) -> Tensor:
     if _loss(start, data) is None:
         raise UsageError("init gives a loss beyond the largest number; the loss must be finite at the start")
     return start
+
+
+def _log_elapsed(step: int, state: State) -> float:
+    """Logarithm of the sum of the step sizes: of a constant one, unless the state keeps count."""
+    if (counted := getattr(state, "log_elapsed", None)) is not None:
+        return float(counted)
+    return math.log(state.step_size) + math.log(step) if step else -math.inf
 
 
 def _measure(step: int, weights: Tensor, data: NTPDataset, records: list[Record]) -> LossParts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -23,11 +23,24 @@ KIND = "trajectory"
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """One recorded step: its number k, the decoder W_k (V, d) and the exact split of its loss."""
+    """One recorded step.
+
+    Attributes
+    ----------
+    step : int
+        Its number k.
+    weights : Tensor (V, d)
+        The decoder W_k.
+    loss : LossParts
+        The exact split of its loss.
+    log_elapsed : float
+        Natural logarithm of the sum of the step sizes so far; -inf at the start.
+    """
 
     step: int
     weights: Tensor
     loss: LossParts
+    log_elapsed: float
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,20 +49,28 @@ class Trajectory:
 
     Attributes
     ----------
-    times : Tensor (n,), int64
-        The recorded steps k, increasing; 0 is the start.
+    times : Tensor (n,)
+        The recorded steps k (int64), increasing, 0 being the start; of a flow its times t (float64), inf beyond
+        the largest double.
     weights : Tensor (n, V, d)
         The decoders W_k, in the type and on the device of the data.
     in_support, tail : Tensor (n,), float64
         The two exact parts of CE(W_k) - H, in nats (`bias/split`).
     log_tail : Tensor (n,), float64
         Natural logarithm of the tail, good where the tail itself is below the smallest double.
+    log_times : Tensor (n,), float64
+        Natural logarithm of ``times``, -inf at the start; of a flow good at any size.
+    log_elapsed : Tensor (n,), float64
+        Natural logarithm of the sum of the step sizes so far, which is the time that gradient flow would have taken:
+        log(eta k) for a constant step size, ``log_times`` for a flow.
     method : str
         Name of the method.
     step_size : float
-        Its step size eta.
+        Its step size eta at the end; 1 for a flow.
     data : NTPDataset
         What the run descended on.
+    log_derivative : Tensor (n, V, d) or None
+        Of a flow: dW/dlog t, zero at the start.
 
     Examples
     --------
@@ -63,9 +84,12 @@ class Trajectory:
     in_support: Tensor
     tail: Tensor
     log_tail: Tensor
+    log_times: Tensor
+    log_elapsed: Tensor
     method: str
     step_size: float
     data: NTPDataset
+    log_derivative: Tensor | None = None
 
     @classmethod
     def from_records(cls, records: Sequence[Record], data: NTPDataset, *, method: str, step_size: float) -> Trajectory:
@@ -74,7 +98,9 @@ class Trajectory:
         in_support, tail, log_tail = torch.tensor(losses, dtype=torch.float64).T.contiguous()
         times = torch.tensor([r.step for r in records])
         weights = torch.stack([r.weights for r in records])
-        return cls(times, weights, in_support, tail, log_tail, method, step_size, data)
+        log_elapsed = torch.tensor([r.log_elapsed for r in records], dtype=torch.float64)
+        log_times = times.double().log()
+        return cls(times, weights, in_support, tail, log_tail, log_times, log_elapsed, method, step_size, data)
 
     @cached_property
     def gap(self) -> Tensor:
@@ -87,19 +113,21 @@ class Trajectory:
         norm: Tensor = torch.linalg.vector_norm(self.weights, dim=(1, 2))
         return norm
 
-    @property
-    def log_times(self) -> Tensor:
-        """Natural logarithm of ``times``, -inf at the start; (n,), float64."""
-        return self.times.double().log()
-
     def summary(self) -> str:
         """The run and where it ended, in words."""
         return (
-            f"{self.method} with step size {self.step_size:.6g}: {len(self.times)} records "
-            f"from step {int(self.times[0])} to {int(self.times[-1])}\n"
+            f"{self._title()}\n"
             f"loss above the entropy {float(self.gap[0]):.6g} -> {float(self.gap[-1]):.6g} nats "
             f"(in support {float(self.in_support[-1]):.3g}, tail {float(self.tail[-1]):.3g})\n"
             f"norm of the decoder {float(self.norm[0]):.6g} -> {float(self.norm[-1]):.6g}"
+        )
+
+    def _title(self) -> str:
+        if self.log_derivative is not None:
+            return f"flow: {len(self.times)} records to log t = {float(self.log_times[-1]):.6g}"
+        return (
+            f"{self.method} with step size {self.step_size:.6g}: {len(self.times)} records "
+            f"from step {int(self.times[0])} to {int(self.times[-1])}"
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -116,8 +144,9 @@ class Trajectory:
         """
         arrays, meta = self.data._pack()
         packed = {f"data.{name}": array for name, array in arrays.items()}
-        for name in ("times", "weights", "in_support", "tail", "log_tail"):
-            packed[name] = getattr(self, name).cpu().numpy()
+        for field in fields(self):
+            if isinstance(tensor := getattr(self, field.name), Tensor):
+                packed[field.name] = tensor.cpu().numpy()
         header = {"method": self.method, "step_size": self.step_size, "data": meta}
         return runs.save_arrays(path, KIND, packed, header)
 
@@ -143,7 +172,8 @@ class Trajectory:
             raise CheckpointError(f"{path}: saved trajectory is incomplete or damaged ({error})") from error
 
     def __repr__(self) -> str:
+        length = f"steps={int(self.times[-1])}" if self.log_derivative is None else f"log_time={self.log_times[-1]:.6g}"
         return (
-            f"Trajectory(method={self.method!r}, steps={int(self.times[-1])}, recorded={len(self.times)}, "
+            f"Trajectory(method={self.method!r}, {length}, recorded={len(self.times)}, "
             f"gap={float(self.gap[-1]):.4g} nats, norm={float(self.norm[-1]):.4g})"
         )
