@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,17 +72,29 @@ def growth(found: Sequence[Line]) -> Axes:
                     colour = COLOURS[contestant.partition("/")[0]]
                     ax.plot(*zip(*seen, strict=True), marker="o", color=colour, label=label)
             ax.set(xscale="log", yscale="log", xlabel=f"${axis}$")
+            at = sorted({int(size) for line in ax.lines for size in np.asarray(line.get_xdata())})
+            ax.set_xticks(at, [str(size) for size in at])
+            ax.minorticks_off()
             ax.legend(fontsize=7)
+        lowest, highest = min(ax.get_ylim()[0] for ax in axes), max(ax.get_ylim()[1] for ax in axes)
+        for ax in axes:
+            ax.set_ylim(10 ** math.floor(math.log10(lowest)), 10 ** math.ceil(math.log10(highest)))
         axes[0].set_ylabel("seconds")
     return axes[0]
 
 
 def points(found: Sequence[Line], contestant: str, axis: str) -> list[tuple[int, float]]:
-    """Sizes and seconds of a contestant along one axis."""
+    """Sizes and seconds of a contestant along one axis; where two axes cross, the instance belongs to both."""
+    others = [other for other in GROWTH if other != axis]
+    along = [line for line in found if line.family == f"growth in {axis}"]
+    fixed = {tuple(getattr(line, other) for other in others) for line in along}
     return sorted(
         (getattr(line, axis), line.compared)
         for line in found
-        if line.contestant == contestant and line.family == f"growth in {axis}" and line.outcome == "reached"
+        if line.contestant == contestant
+        and line.family.startswith("growth")
+        and tuple(getattr(line, other) for other in others) in fixed
+        and line.outcome == "reached"
     )
 
 
