@@ -4,7 +4,7 @@ Theory predicts (`predict`), optimisation measures (`descend`), the library comp
 carries its proof.
 """
 
-from . import claims, construct, errors, loss, subspace
+from . import claims, construct, distributed, errors, loss, subspace
 from ._version import __version__
 from .checks import Check
 from .compare import Comparison, compare
@@ -25,11 +25,13 @@ from .conditions import (
     wendel_heuristic,
 )
 from .dataset import NTPDataset
-from .descent import Trajectory, descend
+from .descent import Trajectory, descend, descend_many, flow
 from .exact import Proof
 from .loss import LossParts
 from .margin import SVMSolution, solve_svm, solve_svm_path, solve_svms
+from .paths import Path, regularization_path
 from .predict import Limit, predict
+from .sweeps import sweep
 
 __all__ = [
     "Check",
@@ -41,6 +43,7 @@ __all__ = [
     "Limit",
     "LossParts",
     "NTPDataset",
+    "Path",
     "Proof",
     "SVMSolution",
     "Separability",
@@ -52,18 +55,23 @@ __all__ = [
     "compare",
     "construct",
     "descend",
+    "descend_many",
     "describe_explanation",
+    "distributed",
     "errors",
     "explain",
     "extended_support",
+    "flow",
     "forest_decomposition",
     "generic_rank",
     "loss",
     "predict",
+    "regularization_path",
     "separability_probability",
     "solve_svm",
     "solve_svm_path",
     "solve_svms",
     "subspace",
+    "sweep",
     "wendel_heuristic",
 ]

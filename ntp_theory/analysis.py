@@ -329,11 +329,13 @@ def run_to_dict(run: Trajectory) -> dict[str, Any]:
     >>> run_to_dict(descend(NTPDataset([[1.0]], [[0.5, 0.5]]), steps=1))["steps"]
     [0, 1]
     """
+    log_times = [s if math.isfinite(s) else None for s in run.log_times.tolist()]  # JSON has no -inf for the start
+    moments = {"steps": run.times.tolist()} if run.log_derivative is None else {"log_times": log_times}
     return {
         "method": run.method,
         "step_size": run.step_size,
         "evidence": "measured",
-        "steps": run.times.tolist(),
+        **moments,
         "gap_nats": run.gap.tolist(),
         "in_support_nats": run.in_support.tolist(),
         "tail_nats": run.tail.tolist(),

@@ -15,6 +15,8 @@ u>} + <W_mm, u>``.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -198,17 +200,61 @@ class ActiveConstraints:
         beyond: Tensor = (coefficients @ self._normals).reshape(self._finite.shape)
         return self._finite + beyond
 
+    def on_ridge_path(self, reach: float) -> tuple[Tensor, Tensor]:
+        """Multipliers ``rho = mass / ridge`` of the ridge minimiser that is ``reach`` times W_mm long along W_mm.
+
+        There ``P_perp W = sum rho_i n_i``. With ``rho_i = alpha_i R (1 + y_i)`` the offsets x of the constraints obey
+        ``x + log(1 + y) = x_inf`` and ``x = R G diag(alpha) y``; to first order in y, modes of rate lambda have come
+        ``R lambda / (1 + R lambda)`` of their way.
+
+        Returns
+        -------
+        Tensor (m, V)
+            The multipliers, to first order.
+        Tensor (m, V)
+            The second order, ``alpha_i R y_i^2 / 2``: what they may be off by.
+        """
+        mean = (self._alpha * self._required).sum() / self._alpha.sum()
+        target = self._modes.T @ (self._root * (self._required - mean))
+        y = (self._modes @ (target / (1.0 + reach * self.rates))) / self._root
+        return self._spread_out(reach * self._alpha * (1.0 + y)), self._spread_out(reach * self._alpha * y.square() / 2)
+
+    def combine(self, multipliers: Tensor) -> Tensor:
+        """``P_perp sum rho_{j,v} (e_z - e_v) h_j^T`` for multipliers (m, V) on the active constraints; (V, d)."""
+        matrix: Tensor = multipliers[self._contexts, self._tokens] @ self._normals
+        return matrix.reshape(self._finite.shape)
+
+    def _spread_out(self, values: Tensor) -> Tensor:
+        matrix = values.new_zeros(self._data.num_contexts, self._data.vocab_size)
+        matrix[self._contexts, self._tokens] = values
+        return matrix
+
+    def lag(self, init: Tensor | None = None, log_time: float = math.inf) -> float:
+        """How far the smallest offset of an active constraint is behind their alpha-weighted mean; at least 0.
+
+        In the limit, or at log t = ``log_time`` after a start at ``init`` (V, d), when the slow modes are still under way.
+        """
+        ratio = torch.zeros_like(self._required)
+        if init is not None and log_time < math.inf:
+            ratio = (self._modes @ (self._start(init, 1.0) * torch.exp(-self.rates * log_time))) / self._root
+        offsets = self._required - ratio
+        return float((self._alpha * offsets).sum() / self._alpha.sum() - offsets.min())
+
     def spread(self, init: Tensor, step_size: float, steps: float) -> float:
         """Predicted alpha-weighted mean square of log rho after ``steps`` steps from ``init``.
 
         The linear dynamics from the values of rho after one step; the mode of rate 1 is left to the burn-in.
         """
-        logits = self._data.embeddings @ init.T
+        slow = self._start(init, step_size) * float(steps) ** -self.rates
+        return float(slow.square().sum() / self._alpha.sum())
+
+    def _start(self, init: Tensor, step_size: float) -> Tensor:
+        """Amplitudes of the slow modes in log rho after one step; 0 in the mode of rate 1, which is a shift of time."""
+        logits = self._data.embeddings @ init.double().T
         softmax = (logits - torch.logsumexp(logits, 1, keepdim=True))[self._contexts, self._tokens]
         start = softmax + (step_size * self._data.weights[self._contexts] / self._alpha).log()
-        amplitude = self._modes.T @ (self._root * start) * float(steps) ** -self.rates
-        slow = amplitude[(self.rates - 1.0).abs() > 1e-6]
-        return float(slow.square().sum() / self._alpha.sum())
+        amplitude: Tensor = self._modes.T @ (self._root * start)
+        return torch.where((self.rates - 1.0).abs() > 1e-6, amplitude, 0.0)
 
 
 def _normals(data: NTPDataset, contexts: Tensor, tokens: Tensor) -> Tensor:

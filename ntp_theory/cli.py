@@ -1,4 +1,4 @@
-"""The command line: ``ntp-theory verify | analyze | svm | descend | claims``.
+"""The command line: ``ntp-theory verify | analyze | svm | descend | flow | claims``.
 
 Exit status: 0 everything held; 1 something did not hold (for ``svm``: the data has no separating direction); 2 the call
 or the input was wrong, with one line on standard error; 130 interrupted.
@@ -14,7 +14,8 @@ from typing import NoReturn
 
 from . import claims, construct
 from ._version import __version__
-from .commands import run_analyze, run_claims, run_descend, run_svm, run_verify, show
+from .commands import run_analyze, run_claims, run_descend, run_flow, run_svm, run_verify, show
+from .descent import METHODS
 from .errors import NTPError, UsageError
 from .margin.norms import NAMES
 
@@ -116,11 +117,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     _out(command, "svm.npz")
 
-    command = _command(commands, "descend", run_descend, "gradient descent on a saved dataset, against its prediction")
+    command = _command(commands, "descend", run_descend, "a gradient method on a saved dataset, against its prediction")
     command.add_argument("data", metavar="DATA.npz", help="written by NTPDataset.save, or by analyze --out")
+    command.add_argument(
+        "--method", choices=METHODS, default="gd", help=f"{', '.join(METHODS)} (default: gd)", metavar="NAME"
+    )
     command.add_argument("--steps", metavar="N", type=_whole(0), default=10_000, help="default: 10000")
     command.add_argument(
-        "--step-size", metavar="ETA", type=float, help="default: one over the smoothness bound of the data"
+        "--step-size", metavar="ETA", type=float, help="default: the method's own, one over the smoothness bound for gd"
+    )
+    command.add_argument("--checkpoint", metavar="FILE", help="save the run there as it goes, and go on from it")
+    _out(command, "trajectory.npz")
+
+    command = _command(
+        commands, "flow", run_flow, "gradient flow on a saved dataset to any time, against its prediction"
+    )
+    command.add_argument("data", metavar="DATA.npz", help="written by NTPDataset.save, or by analyze --out")
+    command.add_argument(
+        "--log-time", metavar="S", type=float, default=1e4, help="natural logarithm of the time (default: 10000)"
     )
     _out(command, "trajectory.npz")
 

@@ -17,13 +17,13 @@ from .analysis import Analysis, analyze, limit_to_dict, run_to_dict
 from .checks import Check
 from .compare import compare
 from .dataset import NTPDataset
-from .descent import descend
+from .descent import Trajectory, descend, flow
 from .errors import DatasetError, NotSeparableError, UsageError
 from .margin import solve_svm
 from .margin.norms import FROBENIUS
 from .predict import predict
 
-__all__ = ["run_analyze", "run_claims", "run_descend", "run_svm", "run_verify", "show"]
+__all__ = ["run_analyze", "run_claims", "run_descend", "run_flow", "run_svm", "run_verify", "show"]
 
 # What ``svm`` holds its answer to. In Frobenius a relative gap of 1e-10 certifies its root as distance; rounding adds.
 FROBENIUS_TOL, OTHER_TOL = 2e-5, 1e-6
@@ -127,18 +127,29 @@ def run_svm(arguments: argparse.Namespace) -> int:
 
 
 def run_descend(arguments: argparse.Namespace) -> int:
-    """Gradient descent on a saved dataset, against its prediction."""
+    """A gradient method on a saved dataset, against its prediction."""
     folder, data = _folder(arguments.out), NTPDataset.load(arguments.data)
-    run = descend(data, steps=arguments.steps, step_size=arguments.step_size, progress=True)
+    options = {"step_size": arguments.step_size, "checkpoint": arguments.checkpoint, "progress": True}
+    return _compared(descend(data, arguments.method, steps=arguments.steps, **options), folder, "descent", arguments)
+
+
+def run_flow(arguments: argparse.Namespace) -> int:
+    """Gradient flow on a saved dataset, against its prediction."""
+    folder, data = _folder(arguments.out), NTPDataset.load(arguments.data)
+    return _compared(flow(data, log_time=arguments.log_time, progress=True), folder, "flow", arguments)
+
+
+def _compared(run: Trajectory, folder: Path | None, name: str, arguments: argparse.Namespace) -> int:
     if folder is not None:
         run.save(folder / "trajectory.npz")
-    limit = predict(data)
+    limit = predict(run.data)
     comparison = compare(run, limit)
     document = {
-        "descent": run_to_dict(run),
+        name: run_to_dict(run),
         "limit": limit_to_dict(limit),
         "note": comparison.note,
         "checks": [check.to_dict() for check in comparison.checks],
+        "observed": comparison.observed,
         "holds": comparison.holds,
     }
     words = f"{run.summary()}\n\n{limit.summary()}\n\n{comparison.summary()}"

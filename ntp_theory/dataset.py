@@ -17,6 +17,7 @@ from torch import Tensor
 from . import runs
 from .doors import as_names, check_sums, check_weights, dense, divisors, sparse_rows, sum_tolerance
 from .errors import CheckpointError, DatasetError, NTPError, UsageError
+from .ranks import Ranks
 from .support import SupportPattern
 
 __all__ = ["NTPDataset"]
@@ -50,6 +51,8 @@ class NTPDataset:
         p_{j,z} on the entries of ``pattern``.
     counts : Tensor (n,), int64, or None
         Integer counts behind the conditionals, when made by `from_counts`; exact decisions use them.
+    ranks : Ranks
+        The processes that hold the contexts: this one, but for a `ntp_theory.distributed.ContextShard`.
 
     Raises
     ------
@@ -80,6 +83,7 @@ class NTPDataset:
     counts: Tensor | None
     token_names: tuple[str, ...] | None
     context_names: tuple[str, ...] | None
+    ranks: Ranks = Ranks()
 
     def __init__(
         self,
@@ -328,6 +332,14 @@ class NTPDataset:
 
     def _pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Arrays and header of a saved dataset; other results embed them in their own files."""
+        meta = {
+            "vocab_size": self.vocab_size,
+            "token_names": self.token_names,
+            "context_names": self.context_names,
+        }
+        return self._arrays(), meta
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
         arrays = {
             "embeddings": self.embeddings.cpu().numpy(),
             "weights": self.weights.cpu().numpy(),
@@ -337,12 +349,7 @@ class NTPDataset:
         }
         if self.counts is not None:
             arrays["counts"] = self.counts.cpu().numpy()
-        meta = {
-            "vocab_size": self.vocab_size,
-            "token_names": self.token_names,
-            "context_names": self.context_names,
-        }
-        return arrays, meta
+        return arrays
 
     @classmethod
     def _unpack(cls, arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> NTPDataset:

@@ -14,7 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
 from .dataset import NTPDataset
@@ -101,6 +104,28 @@ class InSupportLoss:
             if size > 0.9 * previous:
                 break
         return solution
+
+    def bend(self, weights: Tensor, direction: Tensor) -> Tensor:
+        """Second derivative of the gradient at ``weights``, twice along ``direction``; (V, d), in F."""
+        probabilities, contexts = self.probabilities(weights), self._pattern.contexts
+        inside = self._pattern.inside(self._data.embeddings @ direction.T)
+        squares = (inside - self._pattern.sum(probabilities * inside)[contexts]).square()
+        variance = self._pattern.sum(probabilities * squares)[contexts]
+        return self._gather(self._weights * probabilities * (squares - variance))
+
+    def curvature(self, weights: Tensor) -> tuple[float, Tensor]:
+        """Largest eigenvalue of the Hessian at ``weights``, and its eigenvector (V, d) of norm 1."""
+        probabilities = self.probabilities(weights)
+
+        def product(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+            direction = torch.from_numpy(np.array(vector).reshape(weights.shape)).to(weights)
+            image: NDArray[np.float64] = self.hessian_product(probabilities, direction).cpu().numpy().ravel()
+            return image
+
+        start = np.random.default_rng(0).standard_normal(weights.numel())
+        operator = LinearOperator((weights.numel(), weights.numel()), matvec=product, dtype=np.float64)
+        values, vectors = eigsh(operator, k=1, which="LA", v0=start)
+        return float(values[0]), torch.from_numpy(vectors.reshape(weights.shape)).to(weights)
 
     def minimise(self, *, tol: float = 1e-12, max_iterations: int = 300) -> Tensor:
         """A minimiser of CE_F, whose projection on F is the unique one there; (V, d).

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -19,6 +20,8 @@ from .dataset import NTPDataset
 from .doors import as_decoder
 from .errors import UsageError
 from .scaled import Scaled
+from .softmax import context_ranges, gradient_residuals
+from .support import SupportPattern
 
 __all__ = [
     "GradientParts",
@@ -107,16 +110,10 @@ def evaluate(weights: ArrayLike | Tensor, data: NTPDataset) -> LossParts:
     >>> parts.in_support, f"{parts.tail:.3e}"
     (0.0, '4.930e-305')
     """
-    log_ratio, log_odds, _ = _split(weights, data)
-    in_support = float((data.joint * _exp_minus_1_minus_x(log_ratio)).sum())
-    # -log(1 - eps) = log(1 + exp(log_odds)); its logarithm is log_odds itself once log_odds < -37
-    small = log_odds < -37.0
-    floored = log_odds.clamp(min=-37.0)
-    log_terms = torch.where(small, log_odds, torch.logaddexp(floored, torch.zeros_like(floored)).log())
-    log_tail = float(torch.logsumexp(data.weights.log() + log_terms, 0))
-    tail = math.exp(log_tail)
-    gap = in_support + tail
-    return LossParts(data.entropy + gap, gap, in_support, tail, log_tail)
+    divergences, log_tails = _summands(*_ratios(weights, data))
+    in_support = float(data.ranks.sum((data.joint * divergences).sum()))
+    log_tail = _over_ranks(torch.logsumexp(data.weights.log() + log_tails, 0), data)
+    return _loss_parts(data, in_support, log_tail)
 
 
 def gradient(weights: ArrayLike | Tensor, data: NTPDataset) -> Tensor:
@@ -147,7 +144,7 @@ def gradient(weights: ArrayLike | Tensor, data: NTPDataset) -> Tensor:
     >>> gradient(torch.zeros(2, 1, dtype=torch.float64), data).tolist()
     [[0.0], [0.0]]
     """
-    return _gradient_at(_checked_logits(weights, data), data)
+    return _gradient_at(as_decoder(weights, (data.vocab_size, data.dim), data.embeddings), data, checked=True)
 
 
 def unchecked_gradient(weights: Tensor, data: NTPDataset) -> Tensor:
@@ -174,7 +171,7 @@ def unchecked_gradient(weights: Tensor, data: NTPDataset) -> Tensor:
     >>> unchecked_gradient(torch.tensor([[690.0], [0.0]], dtype=torch.float64), data).tolist()
     [[-2.17...e-300], [2.17...e-300]]
     """
-    return _gradient_at(data.embeddings @ weights.T, data)
+    return _gradient_at(weights, data)
 
 
 def gradient_parts(weights: ArrayLike | Tensor, data: NTPDataset) -> GradientParts:
@@ -210,11 +207,12 @@ def gradient_parts(weights: ArrayLike | Tensor, data: NTPDataset) -> GradientPar
     inside = torch.zeros_like(off)
     inside[pattern.contexts, pattern.tokens] = data.joint * log_ratio.expm1()
     log_mass = data.weights.log() + torch.nn.functional.logsigmoid(log_odds)
-    log_scale = float(log_mass.max())
+    log_scale = float(data.ranks.max(log_mass.max()))
     tail = off.exp_()
     tail[pattern.contexts, pattern.tokens] = -data.conditionals * log_ratio.exp()
     scale = (log_mass - log_scale).exp() if math.isfinite(log_scale) else torch.zeros_like(log_mass)
-    return GradientParts(inside.T @ data.embeddings, tail.mul_(scale[:, None]).T @ data.embeddings, log_scale)
+    tail = data.ranks.sum(tail.mul_(scale[:, None]).T @ data.embeddings)
+    return GradientParts(data.ranks.sum(inside.T @ data.embeddings), tail, log_scale)
 
 
 def scaled_gradient(weights: Tensor, data: NTPDataset) -> Scaled:
@@ -251,31 +249,47 @@ def scaled_gradient(weights: Tensor, data: NTPDataset) -> Scaled:
     top = torch.maximum(apart.abs().log(), share)
     inside = apart.sign() * (apart.abs().log() - top).exp() - (share - top).exp()
     sizes[contexts, tokens] = top
-    scale = sizes.amax(0)
+    scale = data.ranks.max(sizes.amax(0))
     values = (sizes - torch.where(scale > -torch.inf, scale, 0.0)).exp_()
     values[contexts, tokens] *= inside.nan_to_num(nan=0.0)  # top is -inf where both parts are zero
-    return Scaled(values.T @ data.embeddings, scale[:, None])
+    return Scaled(data.ranks.sum(values.T @ data.embeddings), scale[:, None])
 
 
 def _checked_logits(weights: ArrayLike | Tensor, data: NTPDataset) -> Tensor:
     """The matrix H W^T (m, V), finite."""
     decoder = as_decoder(weights, (data.vocab_size, data.dim), data.embeddings)
     logits = data.embeddings @ decoder.T
-    if not all(bool(torch.isfinite(extreme)) for extreme in torch.aminmax(logits)):
-        raise UsageError("weights gives logits beyond the largest number; every weights @ h_j must be finite")
+    _refuse_infinite(_finite(logits), data)
     return logits
 
 
-def _gradient_at(logits: Tensor, data: NTPDataset) -> Tensor:
-    contexts, tokens, p = data.pattern.contexts, data.pattern.tokens, data.conditionals
-    residual = torch.softmax(logits, 1)
-    inside = residual[contexts, tokens]
-    residual[contexts, tokens] = 0.0
-    mass_inside = data.pattern.sum(inside).index_select(0, contexts)
-    mass_off = residual.sum(1).index_select(0, contexts)
-    # softmax - p, but with 1 = mass_inside + mass_off: after a single next token only the tail is left
-    residual[contexts, tokens] = inside - p * mass_inside - p * mass_off
-    return residual.mul_(data.weights[:, None]).T @ data.embeddings
+def _finite(logits: Tensor) -> bool:
+    return all(math.isfinite(extreme) for extreme in torch.aminmax(logits))
+
+
+def _refuse_infinite(finite: bool, data: NTPDataset) -> None:
+    if not all(data.ranks.gather(finite)):
+        raise UsageError("weights gives logits beyond the largest number; every weights @ h_j must be finite")
+
+
+def _gradient_at(weights: Tensor, data: NTPDataset, *, checked: bool = False) -> Tensor:
+    total, finite = torch.zeros_like(weights), True
+    with np.errstate(over="ignore", invalid="ignore"):
+        for contexts, residual in gradient_residuals(data):
+            h = data.embeddings[contexts]
+            logits = weights @ h.T
+            finite = finite and (not checked or _finite(logits))
+            residual(residual.view(logits))
+            total.addmm_(logits, h)
+    if checked:
+        _refuse_infinite(finite, data)
+    return data.ranks.sum(total)
+
+
+def _over_ranks(log_part: Tensor, data: NTPDataset) -> float:
+    """The logarithm of a sum over the contexts, of which this is the part of those here."""
+    top = float(data.ranks.max(log_part.clone()))
+    return top + math.log(float(data.ranks.sum((log_part - top).exp()))) if math.isfinite(top) else top
 
 
 def _split(weights: ArrayLike | Tensor, data: NTPDataset) -> tuple[Tensor, Tensor, Tensor]:
@@ -283,20 +297,54 @@ def _split(weights: ArrayLike | Tensor, data: NTPDataset) -> tuple[Tensor, Tenso
     return _parts(_checked_logits(weights, data), data)
 
 
+def _ratios(weights: ArrayLike | Tensor, data: NTPDataset) -> tuple[Tensor, Tensor]:
+    """Log(q/p) on the supports (n,) and log(eps/(1-eps)) by context (m,), of logits that need not fit in memory."""
+    decoder = as_decoder(weights, (data.vocab_size, data.dim), data.embeddings)
+    found, finite = [], True
+    for part in context_ranges(data):
+        logits = data.embeddings[part.contexts] @ decoder.T
+        finite = finite and _finite(logits)
+        found.append(_log_parts(logits, part.pattern, data.log_conditionals[part.entries])[:2])
+    _refuse_infinite(finite, data)
+    log_ratio, log_odds = (torch.cat(pieces) for pieces in zip(*found, strict=True))
+    return log_ratio, log_odds
+
+
 def _parts(logits: Tensor, data: NTPDataset) -> tuple[Tensor, Tensor, Tensor]:
-    pattern = data.pattern
+    log_ratio, log_odds, off, off_total = _log_parts(logits, data.pattern, data.log_conditionals)
+    # a full support has off_total = -inf: its row of `off` is -inf and must stay so, not become NaN
+    off -= off_total.nan_to_num(neginf=0.0)[:, None]
+    return log_ratio, log_odds, off
+
+
+def _log_parts(
+    logits: Tensor, pattern: SupportPattern, log_conditionals: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Log(q/p) and log(eps/(1-eps)), the logits off the supports, and the logarithms of the sums of their exp."""
     inside = pattern.inside(logits)
     # differences from the largest logit come first: adding its size back would round the small terms away
     top = pattern.max(inside)
     inside -= top[pattern.contexts]
-    inside_total = pattern.logsumexp(inside)
-    log_ratio = inside - inside_total[pattern.contexts] - data.log_conditionals
+    inside_total = pattern.sum(inside.exp()).log_()
+    log_ratio = inside - inside_total[pattern.contexts] - log_conditionals
     off = pattern.outside(logits)
     off_total = torch.logsumexp(off, 1)
     log_odds = (off_total - top) - inside_total
-    # a full support has off_total = -inf: its row of `off` is -inf and must stay so, not become NaN
-    off -= off_total.nan_to_num(neginf=0.0)[:, None]
-    return log_ratio, log_odds, off
+    return log_ratio, log_odds, off, off_total
+
+
+def _summands(log_ratio: Tensor, log_odds: Tensor) -> tuple[Tensor, Tensor]:
+    """What the divergences are means of, (n,), and log(-log(1 - eps)) by context, (m,)."""
+    # -log(1 - eps) = log(1 + exp(log_odds)); its logarithm is log_odds itself once log_odds < -37
+    floored = log_odds.clamp(min=-37.0)
+    log_tails = torch.logaddexp(floored, torch.zeros_like(floored)).log_()
+    return _exp_minus_1_minus_x(log_ratio), torch.where(log_odds < -37.0, log_odds, log_tails)
+
+
+def _loss_parts(data: NTPDataset, in_support: float, log_tail: float) -> LossParts:
+    tail = math.exp(log_tail)
+    gap = in_support + tail
+    return LossParts(data.entropy + gap, gap, in_support, tail, log_tail)
 
 
 def _exp_minus_1_minus_x(x: Tensor) -> Tensor:
@@ -304,7 +352,7 @@ def _exp_minus_1_minus_x(x: Tensor) -> Tensor:
 
     Its mean under p at x = log(q/p) is KL(p || q), because q and p have the same sum.
     """
-    nested = torch.ones_like(x)  # x^2/2 (1 + x/3 (1 + x/4 (...))), enough terms for |x| < 0.1
+    one = nested = torch.ones_like(x)  # x^2/2 (1 + x/3 (1 + x/4 (...))), enough terms for |x| < 0.1
     for n in range(11, 2, -1):
-        nested = 1.0 + nested * x / n
+        nested = torch.addcmul(one, nested, x, value=1 / n)
     return torch.where(x.abs() < 0.1, nested * x * x / 2, torch.expm1(x) - x)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import torch
+from scipy.special import wrightomega
 from torch import Tensor
 
 from .asymptotics import ActiveConstraints, finite_constant, limit_multipliers, mean_offset
@@ -19,12 +20,13 @@ from .conditions import (
     extended_support,
 )
 from .dataset import NTPDataset
-from .errors import NotSeparableError, SolverError
+from .errors import NotSeparableError, SolverError, UsageError
 from .finite_part import InSupportLoss
 from .infimum import infimum_bounds
 from .margin import SVMSolution, solve_svm
 from .margin.dual import DualIterate, solve_dual
 from .margin.outcome import answer
+from .plateau import Plateau
 from .subspace import data_subspace
 from .support import SupportPattern
 
@@ -115,6 +117,58 @@ class Limit:
     def mean_offset(self) -> float:
         """``lim <W_k, W_mm> / ||W_mm||^2 - log(eta k)``: the offset along W_mm, a sharp number (`bias/offset`)."""
         return mean_offset(self.svm.data, self.finite.double(), self.duals.double())
+
+    @cached_property
+    def angle_bound(self) -> float:
+        """Lower bound on ``lim log^2(t) (1 - cos(W, W_mm))``: half the squared offset across W_mm, over ||W_mm||^2.
+
+        Gradient descent and flow turn to W_mm no faster (`bias/sharp-gd-direction`). It is the limit if F and the
+        active constraints span all that the data can move; elsewhere inactive constraints, before they fade, add a
+        part to the offset that depends on the path.
+        """
+        if self.direction is None:
+            return 0.0
+        across = self.offset - self.mean_offset * self.direction
+        return float(across.square().sum()) / (2 * self.loss_constant)
+
+    @cached_property
+    def margin_gap_constant(self) -> float:
+        """``lim eta k (1 - margin(P_perp W_k) / (gamma ||P_perp W_k||))`` with steps of length eta along W_mm.
+
+        For methods that move by a constant length off F (split-normalised descent; normalised descent on one-hot data):
+        the active constraint with the smallest offset stays behind the mean by a constant, while the norm grows by eta
+        a step (`bias/split-normalised`).
+        """
+        return self.active.lag() * self.svm.norm if self.direction is not None else 0.0
+
+    def ridge_reach(self, log_ridge: float) -> float:
+        """``<W, W_mm> / ||W_mm||^2`` of the ridge minimiser, R with ``R + log R = log(1/ridge) + mean_offset``.
+
+        The first-order error vanishes as it does in `mean_offset` (`bias/ridge-path`).
+        """
+        return float(wrightomega(self.mean_offset - log_ridge))
+
+    def plateau(self, step_size: float) -> Plateau:
+        """Where normalised gradient descent with steps of length ``step_size`` stops (`bias/ngd-plateau`).
+
+        Raises
+        ------
+        UsageError
+            If every context has a single next token: F is {0}, and nothing stops.
+        """
+        if data_subspace(self.reference).dim == 0:
+            raise UsageError("data has no plateau: every context has one next token, so F is {0}")
+        loss, finite, drift = InSupportLoss(self.svm.data), self.finite.double(), self.finite_constant.double()
+        curvature, direction = self._curvature
+        force = -0.5 * loss.bend(finite, step_size / 2 * direction)
+        shift = data_subspace(self.svm.data).project(loss.solve_hessian(finite, force))
+        pull = loss.hessian_product(loss.probabilities(finite), drift)
+        parity = abs(float((shift * direction).sum())) / (step_size / 2)
+        return Plateau(step_size, curvature, parity, shift, force, drift, pull)
+
+    @cached_property
+    def _curvature(self) -> tuple[float, Tensor]:
+        return InSupportLoss(self.svm.data).curvature(self.finite.double())
 
     @property
     def burn_in(self) -> float:

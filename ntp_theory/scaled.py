@@ -1,4 +1,4 @@
-"""Matrices whose rows may be as small as e^-10000: each row carries the logarithm of its scale.
+"""Matrices whose rows may be as small as e^-10000: each row, or each entry, carries the logarithm of its scale.
 
 Late in training the rows of a gradient are of sizes that no double holds, and of very different ones: the row of a
 token that no context expects any more may be e^-500 times smaller than the next. Sign descent, Adam and the spectral
@@ -18,14 +18,14 @@ __all__ = ["Scaled"]
 
 @dataclass(frozen=True, eq=False)
 class Scaled:
-    """The matrix with rows ``exp(log_scale[v]) * rows[v]``.
+    """The matrix with rows ``exp(log_scale[v]) * rows[v]``; its entries may have scales of their own, too.
 
     Attributes
     ----------
     rows : Tensor (V, d)
         Of moderate size.
-    log_scale : Tensor (V, 1)
-        -inf where the row is zero.
+    log_scale : Tensor (V, 1) or (V, d)
+        -inf where the row or the entry is zero.
 
     Examples
     --------
@@ -52,6 +52,14 @@ class Scaled:
     def times(self, log_factor: float) -> Scaled:
         """The matrix times ``exp(log_factor)``."""
         return Scaled(self.rows, self.log_scale + log_factor)
+
+    def average(self, other: Scaled, beta: float) -> Scaled:
+        """The matrix ``beta * self + (1 - beta) * other``, a step of an exponential moving average; 0 <= beta < 1."""
+        return self.times(math.log(beta) if beta else -math.inf) + other.times(math.log1p(-beta))
+
+    def square(self) -> Scaled:
+        """The matrix of the squares of the entries."""
+        return Scaled(self.rows.square(), 2.0 * self.log_scale)
 
     def dense(self, log_factor: float = 0.0) -> Tensor:
         """``exp(log_factor)`` times the matrix, as doubles; what is below the smallest of them becomes 0."""

@@ -221,6 +221,24 @@ def test_descend(ask, data: str, tmp_path: Path) -> None:
     assert status == 0 and "gd with step size 0.25" in out and "case: separable-compatible" in out
 
 
+def test_descend_by_another_method_and_resume(ask, data: str, tmp_path: Path) -> None:
+    arguments = ("descend", data, "--method", "ngd", "--step-size", "0.01", "--checkpoint", str(tmp_path / "run.ckpt"))
+    status, _ = ask(*arguments, "--steps", "20")
+    assert status == 0
+    status, out = ask(*arguments, "--steps", "50", "--json")
+    assert status == 0 and json.loads(out)["descent"]["steps"][-1] == 50
+
+
+def test_flow(ask, data: str, tmp_path: Path) -> None:
+    status, out = ask("flow", data, "--log-time", "1000", "--json", "--out", str(tmp_path))
+    found = json.loads(out)
+    assert status == 0 and found["holds"] and found["flow"]["log_times"][0] is None
+    assert found["flow"]["log_times"][-1] == 1000.0
+    assert (tmp_path / "trajectory.npz").exists()
+    status, out = ask("flow", data, "--log-time", "1000")
+    assert status == 0 and "flow: " in out and "bias/log-time-flow" in out
+
+
 def test_descend_what_is_not_separable(ask, overlap: str) -> None:
     status, out = ask("descend", overlap, "--steps", "5")
     assert status == 0 and "case: finite" in out
@@ -312,7 +330,7 @@ BAD_DATA = {
 }
 
 
-@pytest.mark.parametrize("command", ["svm", "descend"])
+@pytest.mark.parametrize("command", ["svm", "descend", "flow"])
 @pytest.mark.parametrize("name", BAD_DATA)
 def test_bad_data(refused, tmp_path: Path, name: str, command: str) -> None:
     changes, reason = BAD_DATA[name]
@@ -320,7 +338,7 @@ def test_bad_data(refused, tmp_path: Path, name: str, command: str) -> None:
     assert reason in message
 
 
-@pytest.mark.parametrize("command", ["svm", "descend"])
+@pytest.mark.parametrize("command", ["svm", "descend", "flow"])
 def test_damaged_files(refused, data: str, tmp_path: Path, command: str) -> None:
     content = Path(data).read_bytes()
     for damage in (b"", b"PK", content[: len(content) // 2], b"\xff" * 100):
@@ -345,9 +363,11 @@ def test_bad_norm(refused, data: str) -> None:
 def test_bad_step_size(refused, data: str) -> None:
     assert "step_size is -1.0" in refused("descend", data, "--step-size", "-1")
     assert "step_size is nan" in refused("descend", data, "--step-size", "nan")
+    assert "log_time is nan" in refused("flow", data, "--log-time", "nan")
+    assert "invalid choice" in refused("descend", data, "--method", "newton")
 
 
-@pytest.mark.parametrize("command", ["verify", "analyze", "svm", "descend"])
+@pytest.mark.parametrize("command", ["verify", "analyze", "svm", "descend", "flow"])
 def test_a_folder_that_cannot_be_written_is_found_before_the_work(
     refused, command: str, text: str, data: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

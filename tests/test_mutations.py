@@ -14,6 +14,7 @@ from ntp_theory.conditions import FarkasCertificate, Separability, check_separab
 from ntp_theory.dataset import NTPDataset
 from ntp_theory.descent import GradientDescent, smoothness_bound
 from ntp_theory.margin import solve_svm
+from ntp_theory.softmax import SoftmaxResidual
 from ntp_theory.subspace import DataSubspace
 
 
@@ -53,7 +54,7 @@ def fault(*labels):
     return register
 
 
-@fault("bias/loss", "bias/theorem-1-boundary", "bias/lemma-2")
+@fault("bias/loss", "bias/theorem-1-boundary")
 def gradient_has_the_wrong_sign(to):
     for function in (loss.gradient, loss.unchecked_gradient):
         to.function(function, lambda f, w, data: -f(w, data))
@@ -186,10 +187,19 @@ def hessian_forgets_the_mean(to):
 
 
 @fault("bias/lemma-2")
+def residual_has_the_wrong_sign(to):
+    def flipped(f, residual, logits):
+        f(residual, logits)
+        logits *= -1
+
+    to.method(SoftmaxResidual, "__call__", flipped)
+
+
+@fault("bias/lemma-2")
 def step_is_two_percent_too_long(to):
     def longer(f, method, state):
-        after = f(method, state)
-        return replace(after, weights=state.weights + 1.02 * (after.weights - state.weights))
+        after = f(method, replace(state, step_size=1.02 * state.step_size))
+        return replace(after, step_size=state.step_size)
 
     to.method(GradientDescent, "step", longer)
 

@@ -73,9 +73,38 @@ def test_arrays_and_meta_come_back_bit_for_bit(arrays, meta):
         assert found[name].tobytes() == array.tobytes()
 
 
-@pytest.fixture
-def saved(tmp_path):
-    return runs.save_arrays(tmp_path / "a.npz", "note", {"x": np.arange(40.0)}, {"steps": 3})
+def test_leftovers_are_those_of_one_file(tmp_path):
+    others = [".a.b.txt.abcd1234.part", ".a.txt.part", "a.txt", "a.txt.abcd1234.part", ".b.txt.abcd1234.part"]
+    for name in [".a.txt.abcd1234.part", ".a.txt.00_z0000.part", *others]:
+        runs.write_text(tmp_path / name, "")
+    runs.remove_leftovers(tmp_path / "a.txt")
+    assert sorted(os.listdir(tmp_path)) == sorted(others)
+
+
+def test_what_a_killed_write_leaves_is_a_leftover(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs.os, "unlink", lambda name: None)
+    with pytest.raises(ZeroDivisionError):
+        runs.write_atomically(tmp_path / "[a]*.txt", lambda file: 1 / 0)
+    monkeypatch.undo()
+    assert len(os.listdir(tmp_path)) == 1
+    runs.remove_leftovers(tmp_path / "[a]*.txt")
+    assert not os.listdir(tmp_path)
+
+
+@given(st.dictionaries(st.sampled_from(["x", "y"]), hnp.arrays(st.sampled_from(["f8", "i8"]), hnp.array_shapes())))
+def test_digests_tell_arrays_apart(arrays):
+    digest = runs.digest(arrays)
+    assert digest == runs.digest(dict(reversed(arrays.items())))
+    for name, array in arrays.items():
+        changed = array.copy()
+        changed.view("u8").flat[-1] ^= 1
+        for other in (changed, array.view("u8"), array[None]):
+            assert runs.digest({**arrays, name: other}) != digest
+
+
+@pytest.fixture(params=[True, False])
+def saved(tmp_path, request):
+    return runs.save_arrays(tmp_path / "a.npz", "note", {"x": np.arange(40.0)}, {"steps": 3}, compress=request.param)
 
 
 def test_missing_file_and_folder(tmp_path):
@@ -217,6 +246,34 @@ def test_progress_on_a_terminal(clock):
         progress.update(4)
         assert "100%" in stream.getvalue() and "0s left" in stream.getvalue()
     assert stream.getvalue().endswith("\r\x1b[K") and "\n" not in stream.getvalue()
+
+
+def test_time_left_goes_by_the_pace_of_this_run(clock):
+    stream = Terminal()
+    progress = runs.Progress(1000, "resumed", done=900, stream=stream)
+    clock[0] = 10.0
+    progress.update(910)
+    assert "91%" in stream.getvalue() and "1min 30s left" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0s"),
+        (59.4, "59s"),
+        (59.6, "1min 00s"),
+        (3599.0, "59min 59s"),
+        (7620.0, "2h 07min"),
+        (86399.0, "23h 59min"),
+        (100800.0, "1d 04h"),
+    ],
+)
+def test_durations_in_words(seconds, words, clock):
+    stream = Terminal()
+    progress = runs.Progress(2, "half", stream=stream)
+    clock[0] = seconds
+    progress.update(1)
+    assert f" {words} left" in stream.getvalue()
 
 
 def test_progress_before_any_work_and_of_no_work(clock):

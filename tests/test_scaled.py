@@ -30,8 +30,9 @@ def scaled(rows, sizes):
 
 
 def exact(matrix):
-    scale = [mpmath.exp(mpf(x)) for x in matrix.log_scale[:, 0].tolist()]
-    return [[mpf(x) * s for x in row] for row, s in zip(matrix.rows.tolist(), scale, strict=True)]
+    scale = matrix.log_scale.expand_as(matrix.rows).tolist()
+    pairs = zip(matrix.rows.tolist(), scale, strict=True)
+    return [[mpf(x) * mpmath.exp(mpf(s)) for x, s in zip(*pair, strict=True)] for pair in pairs]
 
 
 @given(matrices(), matrices())
@@ -58,6 +59,31 @@ def test_the_norm_is_the_norm(a):
 @given(matrices(), st.floats(-40.0, 40.0))
 def test_factors_shift_scales(a, log_factor):
     assert torch.equal(a.times(log_factor).dense(), a.dense(log_factor))
+
+
+@given(matrices(), matrices(), st.sampled_from([0.0, 0.5, 0.999]))
+def test_averages_and_squares(a, b, beta):
+    with mpmath.workdps(60):
+        average, square, left, right = exact(a.average(b, beta)), exact(a.square()), exact(a), exact(b)
+        for v in range(3):
+            size = max([abs(beta * x) for x in left[v]] + [abs((1 - beta) * x) for x in right[v]])
+            for i in range(2):
+                expected = mpf(beta) * left[v][i] + (1 - mpf(beta)) * right[v][i]
+                assert abs(average[v][i] - expected) <= 4 * EPS * size * (1 + 3e4)
+                assert abs(square[v][i] - left[v][i] ** 2) <= 8 * EPS * left[v][i] ** 2 * (1 + 3e4)
+
+
+@given(matrices(), matrices(), st.lists(scales, min_size=6, max_size=6))
+def test_entries_may_have_scales_of_their_own(a, b, sizes):
+    """Sums are then right relative to the larger of two entries, whatever else is in their rows."""
+    own = torch.tensor(sizes, dtype=torch.float64).reshape(3, 2)
+    a = Scaled(torch.where(own > -math.inf, a.rows, 0.0), own)
+    with mpmath.workdps(60):
+        found, left, right = exact(a + b), exact(a), exact(b)
+        for v in range(3):
+            for i in range(2):
+                size = mpmath.exp(mpf(max(float(own[v, i]), float(b.log_scale[v, 0]))))
+                assert abs(found[v][i] - left[v][i] - right[v][i]) <= 4 * EPS * size * (1 + 3e4)
 
 
 def test_rows_of_a_matrix_have_their_largest_entries_as_scales():

@@ -12,20 +12,18 @@ import io
 import json
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 
 import ntp_theory as ntp
 from ntp_theory import figures
 from ntp_theory.conditions import Proportion, separability_probability, wendel_heuristic
 from ntp_theory.figures import style
-from ntp_theory.runs import Progress, write_text
+from ntp_theory.runs import write_text
+from ntp_theory.sweeps import processes, sweep
 
 FILE = Path(__file__).with_suffix(".csv")
 LABEL = "bias/separability-threshold"
@@ -82,7 +80,7 @@ def _decided_again(recorded: Point) -> ntp.Check:
     return ntp.Check.same(
         LABEL,
         recorded.successes,
-        measure(*recorded[:4], recorded.draws, recorded.seed).successes,
+        measure((*recorded[:4], recorded.draws, recorded.seed)).successes,
         evidence="certified",
         source="recorded draws",
         statement=f"{_setting(recorded)}: separable of {recorded.draws} draws, as recorded",
@@ -113,8 +111,9 @@ def _setting(point: Point) -> str:
     return f"V={point.V}, S={point.S}, m={point.m}, d={point.d}"
 
 
-def measure(V: int, S: int, m: int, d: int, draws: int, seed: int) -> Point:
-    """One point: its draws decided, and the heuristic averaged over the same draws."""
+def measure(place: tuple[int, int, int, int, int, int]) -> Point:
+    """One point (V, S, m, d, draws, seed): its draws decided, and the heuristic averaged over the same draws."""
+    V, S, m, d, draws, seed = place
     found = separability_probability(V, d, m, S, draws=draws, rng=seed)
     heuristic = float(wendel_heuristic(V, d, m, S, draws=draws, rng=seed))
     ends = (round(value, 4) for value in (found.low, found.high, heuristic))
@@ -129,17 +128,10 @@ def read() -> list[Point]:
 
 def recompute(workers: int) -> None:
     """Measure every point of the grid and write the file."""
-    places = [(*setting, d) for setting, dims in GRID.items() for d in dims]
-    points = []
-    context = get_context("spawn")
-    with (
-        Progress(len(places), "points") as progress,
-        ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool,
-    ):
-        columns = (*zip(*places, strict=True), [DRAWS] * len(places), range(len(places)))
-        for point in pool.map(measure, *columns):
-            points.append(point)
-            progress.update(len(points))
+    settings = [(*setting, d) for setting, dims in GRID.items() for d in dims]
+    places = [(*setting, DRAWS, seed) for seed, setting in enumerate(settings)]
+    with processes(workers) as pool:
+        points = sweep(measure, places, executor=pool, progress=True, title="points")
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([Point._fields, *points])
     write_text(FILE, text.getvalue())

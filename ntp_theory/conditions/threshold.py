@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 import scipy.stats
-import torch
 
 from ..construct import random
 from ..dataset import NTPDataset
-from ..doors import generator, whole
+from ..doors import whole
 from ..errors import SolverError, UsageError
-from ..runs import Progress
 from ..subspace import data_subspace
+from ..sweeps import processes, sweep
 from .separability import check_separability
 
 __all__ = ["Proportion", "separability_probability", "wendel_heuristic", "wendel_probability"]
 
-# Draws that a process takes at a time: enough to outweigh the hand-over, few enough to share the work out evenly.
-BATCH = 16
+BATCH = 16  # draws that a process takes at a time
 
 
 @dataclass(frozen=True)
@@ -101,6 +97,7 @@ def separability_probability(
     confidence: float = 0.95,
     rng: int | np.random.Generator = 0,
     workers: int = 1,
+    executor: Executor | None = None,
     progress: bool = False,
 ) -> Proportion:
     """Probability that random data is NTP-separable, with a confidence interval.
@@ -116,10 +113,11 @@ def separability_probability(
     confidence : float
         Of the interval; strictly between 0 and 1.
     rng : int or numpy.random.Generator
-        Every draw has a stream of its own, spawned from it, so that the answer does not depend on ``workers``.
+        Every draw has a stream of its own, spawned from it, so that the answer does not depend on who computes it.
     workers : int
-        Number of processes. They are spawned, so a script that asks for more than one needs the usual
-        ``if __name__ == "__main__":``; each takes some seconds to start.
+        Number of processes; more than one are those of `sweeps.processes`.
+    executor : concurrent.futures.Executor, optional
+        What does the work instead, as in `sweep`.
     progress : bool
         Show the progress on a terminal.
 
@@ -132,7 +130,8 @@ def separability_probability(
     Raises
     ------
     UsageError
-        If a size is not a whole number in its range, or ``confidence`` is not strictly between 0 and 1.
+        If a size is not a whole number in its range, ``confidence`` is not strictly between 0 and 1, or there are both
+        an executor and workers.
 
     Notes
     -----
@@ -143,16 +142,13 @@ def separability_probability(
     >>> print(separability_probability(2, 2, 5, 1, draws=40).summary())  # 5/16 by Cover's count
     13 of 40 draws: 0.325, between 0.186 and 0.491 at confidence 0.95
     """
-    model = _Model(vocab_size, dim, num_contexts, support_size)
-    streams = _streams(model, draws, rng)
-    Proportion(len(streams), 0, confidence=confidence)  # refuses a wrong confidence before the work
-    workers = whole("workers", workers, at_least=1)
-    separable = undecided = done = 0
-    with Progress(len(streams), "separability", enabled=progress) as shown:
-        for found in _in_batches(model, streams, workers):
-            separable, undecided, done = separable + found.count(True), undecided + found.count(None), done + len(found)
-            shown.update(done)
-    return Proportion(len(streams), separable, undecided, confidence)
+    models = _models(vocab_size, dim, num_contexts, support_size, draws)
+    Proportion(len(models), 0, confidence=confidence)  # refuses a wrong confidence before the work
+    if whole("workers", workers, at_least=1) > 1 and executor is not None:
+        raise UsageError(f"workers is {workers} beside an executor, which has its own; give one of the two")
+    with nullcontext(executor) if workers == 1 else processes(workers) as pool:
+        found = sweep(_decide, models, rng=rng, executor=pool, batch=BATCH, progress=progress, title="separability")
+    return Proportion(len(models), found.count(True), found.count(None), confidence)
 
 
 def wendel_heuristic(
@@ -194,9 +190,8 @@ def wendel_heuristic(
     >>> wendel_heuristic(vocab_size=3, dim=9, num_contexts=12, support_size=2, draws=20)
     Fraction(1, 2)
     """
-    model = _Model(vocab_size, dim, num_contexts, support_size)
-    streams = _streams(model, draws, rng)
-    return sum((_heuristic(model.draw(stream)) for stream in streams), Fraction(0)) / len(streams)
+    models = _models(vocab_size, dim, num_contexts, support_size, draws)
+    return sum(sweep(_heuristic, models, rng=rng), Fraction(0)) / len(models)
 
 
 def wendel_probability(num_points: int, dim: int) -> Fraction:
@@ -245,34 +240,25 @@ class _Model:
         return random(self.vocab_size, self.dim, self.num_contexts, self.support_size, stream)
 
 
-def _streams(model: _Model, draws: int, rng: int | np.random.Generator) -> list[np.random.Generator]:
+def _models(
+    vocab_size: int, dim: int, num_contexts: int, support_size: int | tuple[int, int], draws: int
+) -> list[_Model]:
+    """The model of each draw: the same."""
     draws = whole("draws", draws, at_least=1)
+    model = _Model(vocab_size, dim, num_contexts, support_size)
     model.draw(np.random.default_rng(0))  # refuses wrong sizes here, not in another process
-    return generator(rng).spawn(draws)
+    return [model] * draws
 
 
-def _in_batches(model: _Model, streams: Sequence[np.random.Generator], workers: int) -> Iterator[list[bool | None]]:
-    batches = [streams[i : i + BATCH] for i in range(0, len(streams), BATCH)]
-    decide = partial(_decide, model)
-    if workers == 1:
-        yield from map(decide, batches)
-        return
-    # one thread each: the matrices are small, and threads of several processes would wait for each other
-    with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        yield from pool.map(decide, batches)
+def _decide(model: _Model, stream: np.random.Generator) -> bool | None:
+    """Whether a draw is separable, proved; None where the data is within rounding of the boundary."""
+    try:
+        return check_separability(model.draw(stream)).separable
+    except SolverError:
+        return None
 
 
-def _decide(model: _Model, streams: Sequence[np.random.Generator]) -> list[bool | None]:
-    """Whether each draw is separable, proved; None where the data is within rounding of the boundary."""
-    found: list[bool | None] = []
-    for stream in streams:
-        try:
-            found.append(check_separability(model.draw(stream)).separable)
-        except SolverError:
-            found.append(None)
-    return found
-
-
-def _heuristic(data: NTPDataset) -> Fraction:
+def _heuristic(model: _Model, stream: np.random.Generator) -> Fraction:
+    data = model.draw(stream)
     freedom = (data.vocab_size - 1) * data.dim - data_subspace(data).dim
     return wendel_probability(data.pattern.num_off_support, freedom)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import time
 from collections.abc import Sequence
@@ -25,7 +24,6 @@ from .trajectory import Record
 __all__ = ["Checkpoint"]
 
 KIND = "descent checkpoint"
-SECONDS_BETWEEN_SAVES = 30.0
 
 
 class Checkpoint:
@@ -38,33 +36,55 @@ class Checkpoint:
     data : NTPDataset
     start : Tensor (V, d)
         The initial decoder. Method, data and start are what makes a run this run and no other.
+    every : float
+        Seconds between two saves.
+
+    Raises
+    ------
+    UsageError
+        If ``every`` is not a number of seconds.
+
+    Notes
+    -----
+    Of a dataset that is shared out among processes, process 0 writes the file and all of them read it.
     """
 
-    def __init__(self, path: str | os.PathLike[str], method: Method[Any], data: NTPDataset, start: Tensor) -> None:
-        self.path = Path(path)
-        arrays, meta = data._pack()
+    def __init__(
+        self, path: str | os.PathLike[str], method: Method[Any], data: NTPDataset, start: Tensor, every: float
+    ) -> None:
+        if isinstance(every, bool) or not isinstance(every, int | float) or not every >= 0:
+            raise UsageError(f"checkpoint_every is {every!r}; it must be a number of seconds >= 0")
+        self.path, self._every, self._ranks = Path(path), every, data.ranks
+        arrays = {**data._arrays(), "vocab_size": np.array(data.vocab_size)}
+        shared = f", {data.ranks.size} processes" if data.ranks.size > 1 else ""
         self._identity = {
             "method": repr(method),
-            "dataset": _digest({**arrays, "vocab_size": np.array(meta["vocab_size"])}),
-            "init": _digest({"init": start.cpu().numpy()}),
-            "device": start.device.type,
+            "device": start.device.type + shared,
+            "dataset": "+".join(data.ranks.gather(runs.digest(arrays))),
+            "init": runs.digest({"init": start.cpu().numpy()}),
         }
+        self.exists = any(data.ranks.gather(self._ranks.first and self.path.exists()))
+        if self._ranks.first:
+            runs.remove_leftovers(self.path)
         self._saved_at = time.monotonic()
 
     def due(self) -> bool:
         """Whether the last save is long enough ago."""
-        return time.monotonic() - self._saved_at > SECONDS_BETWEEN_SAVES
+        return time.monotonic() - self._saved_at >= self._every
 
     def save(self, step: int, state: Any, records: Sequence[Record]) -> None:
         """Write the file anew, whole or not at all."""
-        arrays, numbers = _pack_state(state)
+        if not self._ranks.first:
+            return
+        arrays: dict[str, NDArray[Any]] = {}
+        packed = _packed(state, type(state).__name__, arrays)
         arrays["steps"] = np.array([r.step for r in records], dtype=np.int64)
         arrays["losses"] = np.array([dataclasses.astuple(r.loss) for r in records]).reshape(-1, 5)
         arrays["log_elapsed"] = np.array([r.log_elapsed for r in records])
         decoders = [r.weights.cpu().numpy() for r in records]
         arrays["weights"] = np.array(decoders).reshape(-1, *state.weights.shape)
-        meta = {"step": step, "state": numbers, "identity": self._identity}
-        runs.save_arrays(self.path, KIND, arrays, meta)
+        meta = {"step": step, "state": packed, "identity": self._identity}
+        runs.save_arrays(self.path, KIND, arrays, meta, compress=False)
         self._saved_at = time.monotonic()
 
     def load(self, state: Any, schedule: Sequence[int], steps: int) -> tuple[int, Any, list[Record]]:
@@ -88,13 +108,13 @@ class Checkpoint:
         try:
             self._compare(meta["identity"])
             step, device = int(meta["step"]), state.weights.device
-            state = _unpack_state(state, arrays, meta["state"])
+            state = _unpacked(meta["state"], arrays, state, device)
             names = ("steps", "weights", "losses", "log_elapsed")
             records = [
                 Record(int(k), torch.from_numpy(weights).to(device), LossParts(*loss.tolist()), float(elapsed))
                 for k, weights, loss, elapsed in zip(*(arrays[name] for name in names), strict=True)
             ]
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{self.path}: checkpoint is incomplete or damaged ({error})") from error
         if step > steps:
             raise CheckpointError(f"{self.path}: is at step {step} already, beyond steps={steps}")
@@ -114,35 +134,46 @@ class Checkpoint:
                 )
 
 
-def _digest(arrays: dict[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape} ".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:16]
+def _packed(value: Any, place: str, arrays: dict[str, NDArray[Any]]) -> Any:
+    """``value`` as JSON, its tensors apart in ``arrays`` by their place; the dataset is left out.
+
+    Raises
+    ------
+    UsageError
+        If there is something else in it; the message names its place.
+    """
+    if value is None or isinstance(value, int | float | str):
+        return value
+    if isinstance(value, Tensor):
+        arrays[place] = value.cpu().numpy()
+        return {"tensor": [place, value.device.type]}
+    if dataclasses.is_dataclass(value):
+        parts = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        kept = {name: part for name, part in parts.items() if not isinstance(part, NTPDataset)}
+        return {"fields": {name: _packed(part, f"{place}.{name}", arrays) for name, part in kept.items()}}
+    if isinstance(value, dict):
+        # as pairs: keys of JSON objects are words, those of an optimizer's state may be numbers
+        return {"dict": [[key, _packed(part, f"{place}.{key}", arrays)] for key, part in value.items()]}
+    if isinstance(value, list | tuple):
+        return {type(value).__name__: [_packed(part, f"{place}.{i}", arrays) for i, part in enumerate(value)]}
+    owner, _, name = place.partition(".")
+    raise UsageError(
+        f"checkpoint cannot hold {name} of {owner}, a {type(value).__name__}; a state is made of tensors, numbers, "
+        "words, dictionaries, lists and dataclasses of them, and the dataset"
+    )
 
 
-def _pack_state(state: Any) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Tensors and plain values of a state by field; the dataset is not saved, a run is resumed with it."""
-    arrays: dict[str, NDArray[Any]] = {}
-    numbers: dict[str, Any] = {}
-    for field in dataclasses.fields(state):
-        value = getattr(state, field.name)
-        if isinstance(value, Tensor):
-            arrays[f"state.{field.name}"] = value.cpu().numpy()
-        elif isinstance(value, int | float | str):
-            numbers[field.name] = value
-        elif not isinstance(value, NTPDataset):
-            raise UsageError(
-                f"checkpoint cannot hold {field.name} of {type(state).__name__}, a {type(value).__name__}; "
-                "a state is made of tensors, numbers, words and the dataset"
-            )
-    return arrays, numbers
-
-
-def _unpack_state(state: Any, arrays: dict[str, NDArray[Any]], numbers: dict[str, Any]) -> Any:
-    """The state with every saved field in place of its own."""
-    device = state.weights.device
-    fields, values = _pack_state(state)
-    tensors = {name.removeprefix("state."): torch.from_numpy(arrays[name]).to(device) for name in fields}
-    return dataclasses.replace(state, **tensors, **{name: numbers[name] for name in values})
+def _unpacked(packed: Any, arrays: dict[str, NDArray[Any]], like: Any, device: torch.device) -> Any:
+    """What `_packed` took apart; dataclasses are those of ``like``, which stood there before the first step."""
+    if not isinstance(packed, dict):
+        return packed
+    [(kind, parts)] = packed.items()
+    if kind == "tensor":
+        place, kind_of_device = parts  # optimizers keep counters on the CPU
+        return torch.from_numpy(arrays[place]).to(device if device.type == kind_of_device else kind_of_device)
+    if kind == "fields":
+        fields = {name: _unpacked(part, arrays, getattr(like, name), device) for name, part in parts.items()}
+        return dataclasses.replace(like, **fields)
+    if kind == "dict":
+        return {key: _unpacked(part, arrays, None, device) for key, part in parts}
+    return {"list": list, "tuple": tuple}[kind](_unpacked(part, arrays, None, device) for part in parts)

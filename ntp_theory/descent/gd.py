@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 from torch import Tensor
 
 from ..dataset import NTPDataset
-from ..loss import unchecked_gradient
+from .coordinates import Coordinates
+from .iteration import Iteration
 from .smoothness import check_step_size, default_step_size
 
 __all__ = ["GradientDescent"]
@@ -16,11 +18,22 @@ __all__ = ["GradientDescent"]
 
 @dataclass(frozen=True, eq=False)
 class GradientState:
-    """Where gradient descent is: W_k (V, d), what it descends on, and eta."""
+    """Where gradient descent is: C_k (V, r) in `Coordinates`, W_0 (V, d), what it descends on, and eta."""
 
-    weights: Tensor
+    coordinates: Tensor
+    start: Tensor
     data: NTPDataset
     step_size: float
+
+    @cached_property
+    def weights(self) -> Tensor:
+        """W_k (V, d)."""
+        return self.iteration.decoder(self.coordinates)
+
+    @cached_property
+    def iteration(self) -> Iteration:
+        """What makes the steps; handed on from state to state, and made anew for a state that was loaded."""
+        return Iteration([self.data], [Coordinates.of(self.data)], [self.start], [self.step_size])
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,8 @@ class GradientDescent:
 
     Notes
     -----
+    Steps are made in the `Coordinates` that cost least; the states of a run share two buffers, which take turns.
+
     Source: 2402.18551 Section 4 (`bias/theorem-2`), where eta <= 1/(2L); any eta < 2/L descends.
 
     Examples
@@ -60,10 +75,15 @@ class GradientDescent:
     def init(self, data: NTPDataset, weights: Tensor) -> GradientState:
         """Start at ``weights`` (V, d)."""
         step_size = default_step_size(data) if self.step_size is None else self.step_size
-        return GradientState(weights, data, step_size)
+        iteration = Iteration([data], [Coordinates.of(data)], [weights], [step_size])
+        return _state(iteration.origin, GradientState(weights, weights, data, step_size), iteration)
 
     def step(self, state: GradientState) -> GradientState:
         """One step down the gradient."""
-        gradient = unchecked_gradient(state.weights, state.data)
-        weights = state.weights - state.step_size * gradient
-        return GradientState(weights, state.data, state.step_size)
+        return _state(state.iteration.step(state.coordinates), state, state.iteration)
+
+
+def _state(coordinates: Tensor, like: GradientState, iteration: Iteration) -> GradientState:
+    state = GradientState(coordinates, like.start, like.data, like.step_size)
+    vars(state)["iteration"] = iteration
+    return state

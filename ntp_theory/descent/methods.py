@@ -9,7 +9,17 @@ from torch import Tensor
 
 from ..dataset import NTPDataset
 from ..errors import UsageError
+from .adam import Adam, AdamW
+from .dual_momentum import DualMomentum
 from .gd import GradientDescent
+from .growing import GrowingStepDescent
+from .line_search import LineSearch
+from .momentum import HeavyBall, Nesterov
+from .normalised import NormalisedGradientDescent
+from .sign import SignDescent, Signum
+from .spectral import Muon, SpectralDescent
+from .split import SplitNormalisedDescent
+from .stochastic import StochasticGradientDescent, StochasticPairDescent
 
 __all__ = ["METHODS", "Method", "State", "find_method"]
 
@@ -54,6 +64,21 @@ class Method(Protocol[S]):
 
 METHODS: dict[str, Callable[[float | None], Method[Any]]] = {
     GradientDescent.name: GradientDescent,
+    LineSearch.name: LineSearch,
+    GrowingStepDescent.name: GrowingStepDescent,
+    NormalisedGradientDescent.name: NormalisedGradientDescent,
+    SplitNormalisedDescent.name: SplitNormalisedDescent,
+    HeavyBall.name: HeavyBall,
+    Nesterov.name: Nesterov,
+    DualMomentum.name: DualMomentum,
+    StochasticGradientDescent.name: StochasticGradientDescent,
+    StochasticPairDescent.name: StochasticPairDescent,
+    SignDescent.name: SignDescent,
+    Signum.name: Signum,
+    SpectralDescent.name: SpectralDescent,
+    Muon.name: Muon,
+    Adam.name: Adam,
+    AdamW.name: AdamW,
 }
 """Constructors by name; each takes the step size, or None for its own choice."""
 

@@ -7,9 +7,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from .. import runs
 from ..dataset import NTPDataset
 from ..doors import as_decoder, whole
 from ..errors import SolverError, UsageError
@@ -34,12 +36,14 @@ def descend(
     callback: Callable[[Record], bool | None] | None = None,
     progress: bool = False,
     checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: float = 30.0,
 ) -> Trajectory:
     """Run a gradient method on the cross-entropy and record where it goes.
 
     Parameters
     ----------
     data : NTPDataset
+        Of a `ntp_theory.distributed.ContextShard` all processes make the call and get the same trajectory.
     method : str or Method
         A name in `METHODS`, or a method object.
     steps : int
@@ -51,15 +55,18 @@ def descend(
     record : {"log", "all"}, int or iterable of int
         The steps to record, see `recorded_steps`.
     callback : callable, optional
-        Called with each new `Record`; the decoder in it is a copy. If it returns True the run ends there.
+        Called with each new `Record`; the decoder in it is a copy. If it returns True (on any process) the run ends
+        there.
     progress : bool
-        Show progress on a terminal.
+        Show progress and the time left on a terminal.
     checkpoint : path, optional
-        A file in which the run is saved every half minute, at its end, and when it is interrupted by whatever
-        exception. If it exists and holds this very run (data, method, step size, init, and all steps recorded
-        that should be), the run goes on from there, and what it returns is bit for bit what it would have
-        been without the interruption (on the CPU and with the same number of threads); ``steps`` may be
-        larger than before.
+        A file in which the run is saved on the way, at its end, and when it is interrupted by whatever exception.
+        A process that is killed leaves what was saved last, whole. If the file exists and holds this very run
+        (data, method, step size, init, and all steps recorded that should be), the run goes on from there, and
+        what it returns is bit for bit what it would have been without the interruption (on the CPU, with the same
+        numbers of threads and processes); ``steps`` may be larger than before.
+    checkpoint_every : float
+        Seconds between two saves.
 
     Returns
     -------
@@ -69,7 +76,7 @@ def descend(
     ------
     UsageError
         An unknown method, a step size that is not positive and finite, ``init`` of another shape or not
-        finite, steps outside the run.
+        finite, steps outside the run, seconds that are not; processes that go different ways.
     SolverError
         If the loss is no longer finite; ``best`` is the last recorded decoder.
     CheckpointError
@@ -90,25 +97,28 @@ def descend(
     schedule = recorded_steps(record, steps)
     method = find_method(method, step_size)
     start = _start(data, init)
+    _check_arguments(data, method, steps, schedule, start)
     step, state = 0, method.init(data, start)
     records: list[Record] = []
-    file = None if checkpoint is None else Checkpoint(checkpoint, method, data, start)
+    file = None if checkpoint is None else Checkpoint(checkpoint, method, data, start, checkpoint_every)
     if file is not None:
-        if file.path.exists():
+        if file.exists:
             step, state, records = file.load(state, schedule, steps)
         else:
             file.save(step, state, records)  # what cannot be written is known before the work, not after
     wanted, note = set(schedule), ""
-    with Progress(steps, method.name, enabled=progress) as shown:
+    with Progress(steps, method.name, done=step, enabled=progress and data.ranks.first) as shown:
         try:
             while True:
                 if step in wanted and not (records and records[-1].step == step):
+                    _check_together(step, state.weights, data, method)
                     loss = _measure(step, state.weights, data, records)
                     elapsed = _log_elapsed(step, state)
                     # copies: a method may write over a decoder that is two steps old, a callback over anything
                     records.append(Record(step, state.weights.clone(), loss, elapsed))
                     note = f"loss above entropy {loss.gap:.3e}"
-                    if callback is not None and callback(Record(step, state.weights.clone(), loss, elapsed)):
+                    ends = callback is not None and bool(callback(Record(step, state.weights.clone(), loss, elapsed)))
+                    if any(data.ranks.gather(ends)):
                         break
                 if step == steps:
                     break
@@ -131,6 +141,23 @@ def _start(data: NTPDataset, init: ArrayLike | Tensor | None) -> Tensor:
     if _loss(start, data) is None:
         raise UsageError("init gives a loss beyond the largest number; the loss must be finite at the start")
     return start
+
+
+def _check_arguments(data: NTPDataset, method: Method[Any], steps: int, schedule: list[int], start: Tensor) -> None:
+    """Processes that share the contexts must make the same call."""
+    if data.ranks.size > 1:
+        numbers = runs.digest({"init": start.cpu().numpy(), "record": np.array(schedule)})
+        if len(set(data.ranks.gather((repr(method), steps, numbers)))) > 1:
+            raise UsageError("method, step_size, steps, init or record differ between the processes; pass the same")
+
+
+def _check_together(step: int, weights: Tensor, data: NTPDataset, method: Method[Any]) -> None:
+    """Processes that share the contexts must arrive at the same decoder, bit for bit."""
+    if data.ranks.size > 1 and len(set(data.ranks.gather(runs.digest({"weights": weights.cpu().numpy()})))) > 1:
+        raise UsageError(
+            f"decoders differ between the processes at step {step}: method {method.name!r} does not work on contexts "
+            "that are shared out; pass data.whole()"
+        )
 
 
 def _log_elapsed(step: int, state: State) -> float:

@@ -37,10 +37,12 @@ def smoothness_bound(data: NTPDataset) -> float:
     1.0
     """
     rows = data.embeddings.double() * data.weights.double().sqrt()[:, None]
-    gram = rows.T @ rows if data.dim < data.num_contexts else rows @ rows.T
+    alone, num_contexts = data.ranks.size == 1, sum(data.ranks.gather(data.num_contexts))
+    gram = rows @ rows.T if alone and num_contexts <= data.dim else data.ranks.sum(rows.T @ rows)
     # rounding in the products and in the eigenvalue, so that this is a bound on a computer too
-    rounding = 1 + (data.num_contexts + data.dim + 10) * torch.finfo(gram.dtype).eps
-    return float(torch.linalg.eigvalsh(gram)[-1].clamp(min=0.0)) / 2 * rounding
+    rounding = 1 + (num_contexts + data.dim + 10) * torch.finfo(gram.dtype).eps
+    largest = data.ranks.max(torch.linalg.eigvalsh(gram)[-1].clamp(min=0.0))
+    return float(largest) / 2 * rounding
 
 
 def default_step_size(data: NTPDataset) -> float:

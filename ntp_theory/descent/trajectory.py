@@ -133,6 +133,8 @@ class Trajectory:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the trajectory and its dataset to one ``.npz`` file.
 
+        Of a dataset that is shared out among processes, all of them call this and process 0 writes.
+
         Examples
         --------
         >>> import tempfile, pathlib
@@ -148,6 +150,8 @@ class Trajectory:
             if isinstance(tensor := getattr(self, field.name), Tensor):
                 packed[field.name] = tensor.cpu().numpy()
         header = {"method": self.method, "step_size": self.step_size, "data": meta}
+        if not self.data.ranks.first:
+            return Path(path)
         return runs.save_arrays(path, KIND, packed, header)
 
     @classmethod

@@ -10,17 +10,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .gradient import Acceleration
 from .newton import proximal_step
 from .problem import DualProblem
+from .splitting import Splitting
 
 __all__ = ["Walk"]
 
-# Gradient steps before second-order ones: so many, and again so many as long as they cost less than one round of
-# Newton's method would. Its small Cholesky factors run at a tenth of the speed of a product in single precision.
-GRADIENT_STEPS, MOST_GRADIENT_STEPS, SLOWER = 35, 500, 10
-# Operations of a round that are no matter: those of a hundredth of a second.
-FEW_OPERATIONS = 1e8
+# Steps of first order before those of second order.
+FIRST_STEPS = 15
+# Operations of a round of Newton's method from which factors in single precision are worth a try.
+MANY_OPERATIONS = 1e8
 # Length of the first proximal step, times the largest eigenvalue of K; where to begin if that is too far; and beyond
 # which steps move nothing, or rounding decides what they do.
 FAR, NEAR, SHORTEST, LONGEST = 1e12, 1e2, 1e-3, 1e15
@@ -28,7 +27,7 @@ FAR, NEAR, SHORTEST, LONGEST = 1e12, 1e2, 1e-3, 1e15
 ROUNDS, GROWTH = (1, 3, 5, 8), (1e3, 30.0, 10.0, 4.0, 2.0)
 SHRINKAGE = 1 / 8
 # Steps of the same length after each at most, which cost little and take what the length leaves.
-FURTHER = 3
+FURTHER, FURTHER_IN_SINGLE = 3, 6
 
 
 class Walk:
@@ -47,6 +46,8 @@ class Walk:
     problem : DualProblem
     before, c : Tensor (B, m, U)
         Multipliers before and after the last step.
+    weights : Tensor (B, d, U)
+        ``H^T C`` of the last step, where it was made.
     iterations : Tensor (B,), int64
         Gradient steps and rounds of Newton's method so far.
 
@@ -55,17 +56,16 @@ class Walk:
     Source: ours (`svm/dual`).
     """
 
+    @torch.inference_mode()
     def __init__(self, problem: DualProblem, start: Tensor | None, max_iterations: int) -> None:
-        gradient, steps = Acceleration(problem, start), min(GRADIENT_STEPS, max_iterations)
-        gradient.run(steps)
-        while steps < min(MOST_GRADIENT_STEPS, max_iterations) and _costly(problem, gradient.active(), steps):
-            more = min(GRADIENT_STEPS, max_iterations - steps)
-            gradient.run(more)
-            steps += more
+        first, steps = Splitting(problem, start), min(FIRST_STEPS, max_iterations)
+        first.run(steps)
         self.problem, self._max_iterations = problem, max_iterations
-        self.before = self.c = gradient.multipliers()
+        self.before = self.c = first.multipliers()
+        self.weights = problem.embeddings.mT @ self.c
         self.iterations = torch.full_like(problem.largest, steps, dtype=torch.int64)
-        self._active, self._sigma, self._first = gradient.active(), FAR / problem.largest, True
+        self._active, self._sigma, self._first = first.active(), FAR / problem.largest, True
+        self._single = float((self._active.sum(1).double() ** 3).sum()) > MANY_OPERATIONS
 
     def ended(self) -> Tensor:
         """Which have no further step to make; (B,), bool."""
@@ -77,23 +77,23 @@ class Walk:
         index = torch.tensor(chosen, dtype=torch.int64, device=self.c.device)
         self.problem = self.problem.select(index)
         self.before, self.c, self.iterations = self.before[index], self.c[index], self.iterations[index]
+        self.weights = self.weights[index]
         self._active, self._sigma = self._active[index], self._sigma[index]
 
+    @torch.inference_mode()
     def step(self) -> Tensor:
         """Try a proximal step with each; which of them were made, (B,), bool."""
-        step = proximal_step(self.problem, self.c, self._sigma, self._active, further=FURTHER)
+        further, dtype = (FURTHER_IN_SINGLE, torch.float32) if self._single else (FURTHER, torch.float64)
+        step = proximal_step(self.problem, self.c, self._sigma, self._active, further=further, dtype=dtype)
         rounds, made = step.rounds, step.settled
-        self.before, self.c = self.c, step.multipliers
+        self.before, self.c, self.weights = self.c, step.multipliers, step.weights
         self.iterations = self.iterations + rounds
         self._active = torch.where(made[:, None, None], step.active, self._active)
         longer = self._sigma * self._sigma.new_tensor(GROWTH)[torch.bucketize(rounds, rounds.new_tensor(ROUNDS))]
-        shorter = NEAR / self.problem.largest if self._first else self._sigma * SHRINKAGE
-        self._sigma, self._first = torch.where(made, longer, shorter), False
+        shorter = self._sigma * SHRINKAGE
+        if self._single:
+            shorter = self._sigma
+        elif self._first:
+            shorter, self._first = NEAR / self.problem.largest, False
+        self._sigma, self._single = torch.where(made, longer, shorter), False
         return made
-
-
-def _costly(problem: DualProblem, active: Tensor, steps: int) -> bool:
-    """Whether a round of Newton's method, ``2 |J|^3`` a token, costs more than these steps, ``2 m^2`` a token each."""
-    blocks = (active | problem.support).sum(1).double() ** 3
-    products = 2.0 * steps * problem.support.shape[1] * active.numel()
-    return 2 * SLOWER * float(blocks.sum()) > max(products, FEW_OPERATIONS)

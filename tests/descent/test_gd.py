@@ -8,6 +8,10 @@ are apart by at most the sum of these errors over the steps: `drift`.
 
 from __future__ import annotations
 
+import dataclasses
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +21,7 @@ from hypothesis import strategies as st
 from ntp_theory.construct import a2
 from ntp_theory.dataset import NTPDataset
 from ntp_theory.descent import GradientDescent, descend, smoothness_bound
+from ntp_theory.descent.coordinates import Coordinates
 from ntp_theory.descent.smoothness import default_step_size
 from ntp_theory.errors import UsageError
 from ntp_theory.loss import evaluate, gradient
@@ -161,3 +166,40 @@ def test_a_step_leaves_the_state_before_it_alone():
 def test_single_precision_stays_single():
     data = a2().to(dtype=torch.float32)
     assert descend(data, steps=3, step_size=0.5).weights.dtype == torch.float32
+
+
+IN_EVERY_KIND_OF_COORDINATES = {
+    "entries": NTPDataset([[1.0], [0.5]], [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]),
+    "orthogonal": NTPDataset([[1.0, 0.0, 0.0], [1.0, 1e-3, 0.0]], [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]),
+    "Gram": NTPDataset([[1.0, 0.0, 0.0], [1.0, 2.0, 0.0]], [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]),
+}
+
+
+@given(st.sampled_from(sorted(IN_EVERY_KIND_OF_COORDINATES)), st.integers(0, 30), st.booleans())
+def test_a_run_resumed_in_coordinates_is_the_same_bit_for_bit(kind, step, from_zero):
+    class Killed(Exception):
+        pass
+
+    def kill(record):
+        if record.step >= step:
+            raise Killed
+
+    data = IN_EVERY_KIND_OF_COORDINATES[kind]
+    assert Coordinates.of(data).kind == kind
+    init = None if from_zero else torch.linspace(-1, 1, 3 * data.dim, dtype=torch.float64).view(3, -1)
+    whole = descend(data, steps=30, init=init)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run.npz"
+        with pytest.raises(Killed):
+            descend(data, steps=30, init=init, checkpoint=path, callback=kill)
+        found = descend(data, steps=30, init=init, checkpoint=path)
+    assert torch.equal(found.weights, whole.weights) and torch.equal(found.log_tail, whole.log_tail)
+
+
+def test_a_state_carries_on_where_its_parts_are_put_together_anew():
+    method = GradientDescent(0.5)
+    state = method.init(a2(), torch.zeros(10, 60, dtype=torch.float64))
+    for _ in range(3):
+        state = method.step(state)
+    copy = dataclasses.replace(state, coordinates=state.coordinates.clone())
+    assert torch.equal(method.step(copy).weights, method.step(state).weights)

@@ -206,16 +206,15 @@ def test_a_run_ended_by_its_callback_goes_on(tmp_path):
     assert same(descend(DATA, **arguments), descend(DATA, steps=50))
 
 
-def test_saved_on_the_way(tmp_path, monkeypatch):
+def test_saved_on_the_way(tmp_path):
     """What a power cut leaves is the last file written; here one is written after every step."""
-    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN_SAVES", -1.0)
     path, cut = tmp_path / "run.npz", tmp_path / "cut.npz"
 
     def callback(record):
         if record.step == 13:
             shutil.copy(path, cut)
 
-    whole = descend(DATA, steps=30, record="all", checkpoint=path, callback=callback)
+    whole = descend(DATA, steps=30, record="all", checkpoint=path, checkpoint_every=0, callback=callback)
     _, meta = runs.load_arrays(cut, checkpoint.KIND)
     assert meta["step"] == 13
     assert same(descend(DATA, steps=30, record="all", checkpoint=cut), whole)
@@ -324,6 +323,9 @@ def test_a_state_that_cannot_be_saved_is_refused_before_the_work(tmp_path):
         (r"init\[0, 0\] is nan; every entry must be finite", {"init": np.full((3, 2), np.nan)}),
         ("init gives a loss beyond the largest number", {"init": START * 1.7e308}),
         ("record entry is 11; it must be a whole number >= 0 and <= 10", {"record": [11]}),
+        ("checkpoint_every is -1; it must be a number of seconds >= 0", {"checkpoint_every": -1}),
+        ("checkpoint_every is nan; it must be a number of seconds >= 0", {"checkpoint_every": math.nan}),
+        ("checkpoint_every is '30s'; it must be a number of seconds >= 0", {"checkpoint_every": "30s"}),
     ],
 )
 def test_calls_that_are_refused(rule, change, tmp_path):

@@ -1,0 +1,32 @@
+"""Steepest descent against the margins of its own norm; soft labels are observed, not judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ntp_theory import compare, descend, predict
+from ntp_theory.construct import random
+from ntp_theory.construct.instances import tiny
+
+ONE_HOT = random(4, 8, 6, 1, rng=3)
+
+
+@pytest.mark.parametrize("method", ["sign", "signum", "spectral", "muon", "adam", "dual-momentum"])
+def test_one_hot_margins_close_at_least_as_fast_as_the_theorem(method):
+    run, limit = descend(ONE_HOT, method, steps=1000), predict(ONE_HOT)
+    comparison = compare(run, limit)
+    assert comparison.holds, comparison.summary()
+    rate = comparison.checks[-1]
+    assert rate.label.split("/")[0] in ("steepest", "classical") and "rate" in rate.statement
+    late = replace(run, weights=run.weights[[0, *range(len(run.weights) - 1, 0, -1)]])
+    assert not compare(late, limit).holds
+
+
+@pytest.mark.parametrize("method", ["sign", "spectral", "adam", "adamw"])
+def test_soft_labels_are_observed_only(method):
+    comparison = compare(descend(tiny(), method, steps=50), predict(tiny()))
+    assert comparison.holds and "no theorem" in comparison.note
+    assert len(comparison.observed) == 3 and "measured, no theorem" in comparison.summary()
+    assert not any(check.label.startswith("steepest") for check in comparison.checks)

@@ -1,0 +1,85 @@
+"""Plateaus and constant-length laws: predictions from the data hold, wrong ones do not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ntp_theory import compare, descend, predict
+from ntp_theory.construct import designed
+from ntp_theory.construct.instances import one_hot_control, sep_incompat, tiny
+from ntp_theory.errors import UsageError
+
+STEPS = 20_000
+
+
+@pytest.fixture(scope="module", params=[tiny, sep_incompat], ids=lambda f: f.__name__)
+def normalised(request):
+    data = request.param()
+    return descend(data, "ngd", steps=STEPS, step_size=0.01), predict(data)
+
+
+def plateau(comparison):
+    return [check for check in comparison.checks if check.label == "bias/ngd-plateau"]
+
+
+def test_the_plateau_is_where_the_curvature_says(normalised):
+    comparison = compare(*normalised)
+    found = plateau(comparison)
+    assert comparison.holds and len(found) == 5, comparison.summary()
+    gradient, floor = found[:2]
+    assert gradient.error < 0.01 and floor.error < 0.01
+
+
+@pytest.mark.parametrize("factor", [0.98, 1.02])
+def test_a_wrong_step_size_or_finite_part_fails(normalised, factor):
+    run, limit = normalised
+    assert not compare(replace(run, step_size=factor * run.step_size), limit).holds
+    assert not compare(run, replace(limit, finite=factor * limit.finite)).holds
+
+
+def test_a_wrong_time_fails(normalised):
+    run, limit = normalised
+    assert not compare(replace(run, log_elapsed=run.log_elapsed + 0.1), limit).holds
+
+
+def test_a_short_run_is_told_how_long_it_must_be():
+    run = descend(tiny(), "ngd", steps=10, step_size=0.01)
+    comparison = compare(run, predict(tiny()))
+    assert not plateau(comparison) and "run at least" in comparison.note
+
+
+def test_one_hot_data_has_no_plateau():
+    limit = predict(one_hot_control())
+    with pytest.raises(UsageError, match="no plateau"):
+        limit.plateau(0.1)
+
+
+def constant(comparison, label):
+    return next(check for check in comparison.checks if check.label == label)
+
+
+def test_one_hot_margins_catch_up_at_the_predicted_rate():
+    data = one_hot_control()
+    run, limit = descend(data, "ngd", steps=STEPS, step_size=0.01), predict(data)
+    found = constant(compare(run, limit), "classical/nacson")
+    assert found.holds and found.error < 0.05 and found.tolerance < 0.1
+    slower = replace(run, step_size=0.8 * run.step_size)
+    assert not constant(compare(slower, limit), "classical/nacson").holds
+
+
+def test_the_split_method_meets_both_laws():
+    data = sep_incompat()
+    run, limit = descend(data, "split", steps=5000, step_size=0.01), predict(data)
+    comparison = compare(run, limit)
+    found = [check for check in comparison.checks if check.label == "bias/split-normalised"]
+    assert comparison.holds and len(found) == 2, comparison.summary()
+    assert not compare(run, replace(limit, finite=limit.finite * 1.001)).holds
+    assert not compare(replace(run, step_size=0.7 * run.step_size), limit).holds
+
+
+def test_data_of_which_nothing_diverges_gets_no_law():
+    data = designed("overlap").data
+    comparison = compare(descend(data, "split", steps=10), predict(data))
+    assert comparison.holds and "nothing diverges" in comparison.note
