@@ -232,7 +232,7 @@ class ActiveConstraints:
     def lag(self, init: Tensor | None = None, log_time: float = math.inf) -> float:
         """How far the smallest offset of an active constraint is behind their alpha-weighted mean; at least 0.
 
-        In the limit, or at log t = ``log_time`` after a start at ``init`` (V, d), when the slow modes are still under way.
+        In the limit, or at log t = ``log_time`` after a start at ``init`` (V, d), when slow modes are still under way.
         """
         ratio = torch.zeros_like(self._required)
         if init is not None and log_time < math.inf:
@@ -249,12 +249,13 @@ class ActiveConstraints:
         return float(slow.square().sum() / self._alpha.sum())
 
     def _start(self, init: Tensor, step_size: float) -> Tensor:
-        """Amplitudes of the slow modes in log rho after one step; 0 in the mode of rate 1, which is a shift of time."""
+        """Amplitudes of the modes in log rho after one step, without the one that is a shift of time."""
         logits = self._data.embeddings @ init.double().T
         softmax = (logits - torch.logsumexp(logits, 1, keepdim=True))[self._contexts, self._tokens]
-        start = softmax + (step_size * self._data.weights[self._contexts] / self._alpha).log()
-        amplitude: Tensor = self._modes.T @ (self._root * start)
-        return torch.where((self.rates - 1.0).abs() > 1e-6, amplitude, 0.0)
+        start = self._root * (softmax + (step_size * self._data.weights[self._contexts] / self._alpha).log())
+        shift = self._root / self._root.norm()
+        amplitude: Tensor = self._modes.T @ (start - (shift @ start) * shift)
+        return amplitude
 
 
 def _normals(data: NTPDataset, contexts: Tensor, tokens: Tensor) -> Tensor:

@@ -159,15 +159,20 @@ class Limit:
         if data_subspace(self.reference).dim == 0:
             raise UsageError("data has no plateau: every context has one next token, so F is {0}")
         loss, finite, drift = InSupportLoss(self.svm.data), self.finite.double(), self.finite_constant.double()
-        curvature, direction = self._curvature
+        curvature, direction = self._steepest
         force = -0.5 * loss.bend(finite, step_size / 2 * direction)
         shift = data_subspace(self.svm.data).project(loss.solve_hessian(finite, force))
         pull = loss.hessian_product(loss.probabilities(finite), drift)
         parity = abs(float((shift * direction).sum())) / (step_size / 2)
         return Plateau(step_size, curvature, parity, shift, force, drift, pull)
 
+    @property
+    def curvature(self) -> float:
+        """lambda_max(H_F), the largest eigenvalue of the Hessian of CE_F at W*; 0 if F is {0}."""
+        return self._steepest[0] if data_subspace(self.reference).dim else 0.0
+
     @cached_property
-    def _curvature(self) -> tuple[float, Tensor]:
+    def _steepest(self) -> tuple[float, Tensor]:
         return InSupportLoss(self.svm.data).curvature(self.finite.double())
 
     @property

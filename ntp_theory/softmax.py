@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,10 +14,18 @@ from torch import Tensor
 from .dataset import NTPDataset
 from .support import SupportPattern
 
-__all__ = ["ENTRIES", "ContextRange", "SoftmaxResidual", "context_ranges", "gradient_residuals", "residuals"]
+__all__ = [
+    "ENTRIES",
+    "ContextRange",
+    "SoftmaxResidual",
+    "context_ranges",
+    "fitting_view",
+    "gradient_residuals",
+    "residuals",
+]
 
 ENTRIES = 2**26  # logits in memory at a time; half a GiB of doubles
-FEW = 2**15  # up to so many entries torch uses one thread, too, and takes twice as long as numpy to begin
+FEW = 2**15  # for up to so many entries torch uses one thread anyway, and each call takes twice as long as of numpy
 
 
 class SoftmaxResidual:
@@ -33,11 +42,8 @@ class SoftmaxResidual:
         p_{j,z} on the entries of the pattern.
     scales : Tensor (w,)
         s_j: pi_j for a gradient, -eta pi_j for a step.
-
-    Attributes
-    ----------
     view : callable
-        Shows a tensor as the arrays that are worked on: of numpy for few entries or one thread, else as it is.
+        Shows tensors as the arrays that are worked on, see `fitting_view`.
 
     Notes
     -----
@@ -46,30 +52,30 @@ class SoftmaxResidual:
     Examples
     --------
     >>> one = torch.ones(1, dtype=torch.float64)
-    >>> residual = SoftmaxResidual(SupportPattern.from_mask(torch.tensor([[True, False, False]])), one, one)
+    >>> pattern = SupportPattern.from_mask(torch.tensor([[True, False, False]]))
     >>> logits = torch.tensor([[0.0], [-300.0], [-690.0]], dtype=torch.float64)
-    >>> residual(residual.view(logits))
+    >>> SoftmaxResidual(pattern, one, one, Tensor.numpy)(logits.numpy())
     >>> logits.T.tolist()
     [[-5.14...e-131, 5.14...e-131, 2.17...e-300]]
     """
 
-    def __init__(self, pattern: SupportPattern, conditionals: Tensor, scales: Tensor) -> None:
-        contexts = pattern.contexts
-        one_thread = torch.get_num_threads() == 1 or pattern.num_contexts * pattern.vocab_size <= FEW
-        numpy = scales.device.type == "cpu" and one_thread
-        self.view: Any = Tensor.numpy if numpy else Tensor.detach
+    def __init__(
+        self, pattern: SupportPattern, conditionals: Tensor, scales: Tensor, view: Callable[[Tensor], Any]
+    ) -> None:
+        contexts, numpy = pattern.contexts, view is Tensor.numpy
+        self.view = view
         # the libraries have the same names for everything but this
         self._ops: Any = np if numpy else torch
         self._largest: Any = np.maximum.reduce if numpy else torch.amax
         self._product: Any = np.dot if numpy else torch.matmul
-        self._scales, self._ones = self.view(scales), self.view(scales.new_ones(pattern.vocab_size))
+        self._scales, self._ones = view(scales), view(scales.new_ones(pattern.vocab_size))
         places, alone = pattern.tokens * pattern.num_contexts + contexts, (pattern.sizes == 1)[contexts]
-        self._alone, self._contexts_alone = self.view(places[alone]), self.view(contexts[alone])
-        self._several = self.view(places[~alone])
-        self._targets = self.view((scales[contexts] * conditionals)[~alone])
+        self._alone, self._contexts_alone = view(places[alone]), view(contexts[alone])
+        self._several = view(places[~alone])
+        self._targets = view((scales[contexts] * conditionals)[~alone])
 
     def __call__(self, logits: Any) -> None:
-        """Write over logits (V, w), a contiguous array as `view` shows it; columns with NaN or +inf become NaN.
+        """Write over logits (V, w), a contiguous array as the view shows it; columns with NaN or +inf become NaN.
 
         Numpy warns of those, unless told not to.
         """
@@ -88,6 +94,18 @@ class SoftmaxResidual:
         ops.multiply(logits, sums, out=logits)
         if len(self._several):
             entries[self._several] -= self._targets
+
+
+def fitting_view(device: torch.device, entries: int) -> Callable[[Tensor], Any]:
+    """How to work on tensors with so many entries: by numpy if few or in one thread, where it is faster, or by torch.
+
+    Examples
+    --------
+    >>> fitting_view(torch.device("cpu"), 100)(torch.zeros(2))
+    array([0., 0.], dtype=float32)
+    """
+    one_thread = entries <= FEW or torch.get_num_threads() == 1
+    return Tensor.numpy if device.type == "cpu" and one_thread else Tensor.detach
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,13 +158,12 @@ def residuals(data: NTPDataset, factor: float = 1.0) -> list[tuple[slice, Softma
     >>> logits.T.tolist()
     [[1.0, -1.0]]
     """
-    return [
-        (
-            part.contexts,
-            SoftmaxResidual(part.pattern, data.conditionals[part.entries], factor * data.weights[part.contexts]),
-        )
-        for part in context_ranges(data)
-    ]
+    found, view = [], fitting_view(data.weights.device, data.num_contexts * data.vocab_size)
+    for part in context_ranges(data):
+        scales = factor * data.weights[part.contexts]
+        residual = SoftmaxResidual(part.pattern, data.conditionals[part.entries], scales, view)
+        found.append((part.contexts, residual))
+    return found
 
 
 def gradient_residuals(data: NTPDataset) -> list[tuple[slice, SoftmaxResidual]]:

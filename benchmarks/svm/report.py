@@ -199,9 +199,9 @@ def _growth(found: list[Line], folder: Path) -> str:
             span = f"{sizes[0]['Vmd'.index(axis)]} to {sizes[-1]['Vmd'.index(axis)]}"
             rows.append([f"${axis}$", span, fixed, f"{figures.exponent(points):.2f}"])
     text = (
-        "The power of each size with which our seconds grow, over a decade, the others fixed. Tokens with equal support "
-        "columns, those that follow no context among them, are one token to the solver (`bias/svm-structure`), so "
-        "$V$ alone hardly costs.\n\n"
+        "The power of each size with which our seconds grow, over a decade, the others fixed. Tokens with equal "
+        "support columns, those that follow no context among them, are one token to the solver "
+        "(`bias/svm-structure`), so $V$ alone hardly costs.\n\n"
     )
     return text + _table(["", "from, to", "fixed", "power"], rows) + f"\n![Growth]({folder.name}/growth.png)"
 

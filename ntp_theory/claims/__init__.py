@@ -1,6 +1,6 @@
 """Every labelled statement that the library can check, and the checks; importing a paper registers its claims."""
 
-from . import bias, geometry, steepest
+from . import bias, classical, geometry, steepest
 from .labels import IMPLICIT_BIAS, PENDING
 from .registry import BUDGETS, Budget, Claim, Verdict, check, clear_cache, labels, record, records
 
@@ -13,6 +13,7 @@ __all__ = [
     "Verdict",
     "bias",
     "check",
+    "classical",
     "clear_cache",
     "geometry",
     "labels",

@@ -14,7 +14,7 @@ from ..paths import Path
 from ..predict import Limit
 from ..subspace import data_subspace
 
-__all__ = ["cosine", "inequalities"]
+__all__ = ["cosine", "inequalities", "rounding"]
 
 
 def inequalities(run: Trajectory | Path, limit: Limit) -> list[Check]:
@@ -71,3 +71,8 @@ def _direction_certificate(decoders: Tensor, limit: Limit, direction: Tensor) ->
 def cosine(a: Tensor, b: Tensor) -> float:
     """<a, b> / (||a|| ||b||)."""
     return float((a * b).sum() / (a.norm() * b.norm()))
+
+
+def rounding(weights: Tensor) -> float:
+    """What the type of a decoder leaves undecided in its entries, all together."""
+    return 4 * torch.finfo(weights.dtype).eps * float(weights.norm())

@@ -28,9 +28,13 @@ MARGINS = {
     "spectral": ("spectral", "steepest/theorem-1"),
     "signum": ("max", "steepest/theorem-2"),
     "muon": ("spectral", "steepest/theorem-2"),
-    "adam": ("max", "steepest/adam"),
+    "adam": ("max", ""),  # its theorem (`steepest/adam`) is for eps = 0, which a run does not tell
     "dual-momentum": ("frobenius", "classical/dual-momentum"),
 }
+# Of a relative margin.
+ROUNDING = 1e-13
+# Rates are read where the number of steps is this many times the logarithms in them.
+LOGARITHMS = 3.0
 
 
 def margin_laws(run: Trajectory, limit: Limit) -> Comparison:
@@ -43,7 +47,7 @@ def margin_laws(run: Trajectory, limit: Limit) -> Comparison:
     part = data_subspace(limit.reference).project_complement(run.weights[-1])
     observed = {f"relative margin gap in the {norm} norm": gap, "cos(P_perp W_k, W_mm)": cosine(part, limit.direction)}
     if not label or (run.method != "dual-momentum" and int(limit.data.pattern.sizes.max()) > 1):
-        note = f"no theorem says where {run.method!r} goes " + ("on soft labels" if label else "here")
+        note = f"no theorem read: none says where {run.method!r} goes " + ("on soft labels" if label else "here")
         return Comparison([], note, observed | _on_f(run.weights[-1], limit))
     certified = Check.at_most(
         "steepest/setting",
@@ -55,14 +59,15 @@ def margin_laws(run: Trajectory, limit: Limit) -> Comparison:
         statement=f"margin over the best in the {norm} norm, minus 1",
     )
     early = (run.times <= int(run.times[-1]) / 4).nonzero()[:, 0]
-    if not len(early) or int(run.times[early[-1]]) < 2:
-        return Comparison([certified], "rate not read: no record at a quarter of the run", observed)
+    if not len(early) or int(run.times[early[-1]]) < LOGARITHMS * _logarithm(run, -1):
+        return Comparison([certified], "rate not read: the run is too short, or has no record at its quarter", observed)
     before, now = (_relative_gap(run.weights[i], limit, norm, best) * _scale(run, i) for i in (int(early[-1]), -1))
     rate = Check.at_most(
         label,
         bound=before,
         computed=now,
-        slack=before / math.log(int(run.times[-1])),  # the next order of the logarithm
+        # the next order of the logarithm, and what a margin is rounded to
+        slack=before / math.log(int(run.times[-1])) + ROUNDING * _scale(run, -1),
         evidence="measured",
         source="2502.04664" if norm != "frobenius" else "2107.00595",
         statement=f"margin gap over its rate is bounded: k = {int(run.times[-1])} against {int(run.times[early[-1]])}",
@@ -72,10 +77,14 @@ def margin_laws(run: Trajectory, limit: Limit) -> Comparison:
 
 def _scale(run: Trajectory, record: int) -> float:
     """One over the rate that the theorem gives to the margin gap, up to its constant."""
-    k, contexts = int(run.times[record]), run.data.num_contexts
+    k = int(run.times[record])
     if run.method == "dual-momentum":
-        return k**2 / math.log(k)
-    return math.exp(float(run.log_elapsed[record])) / (math.log(k) + contexts)
+        return k**2 / _logarithm(run, record)
+    return math.exp(float(run.log_elapsed[record])) / (math.log(k) + run.data.num_contexts)
+
+
+def _logarithm(run: Trajectory, record: int) -> float:
+    return math.log(int(run.times[record])) - math.log(float(run.data.weights.min()))
 
 
 def _relative_gap(weights: Tensor, limit: Limit, norm: str, best: float) -> float:

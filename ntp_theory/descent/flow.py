@@ -15,7 +15,7 @@ from torch import Tensor
 from ..conditions import check_separability, extended_support
 from ..dataset import NTPDataset
 from ..doors import whole
-from ..errors import SolverError, UsageError
+from ..errors import UsageError
 from ..loss import evaluate
 from ..predict import _in_double
 from ..runs import Progress
@@ -105,15 +105,14 @@ def flow(
     start = _start(wide, init)
     separable = check_separability(wide).separable
     equation = FlowEquation(wide, wide.pattern if separable else extended_support(wide).pattern, start)
-    shift = 2.0 * math.log(equation.scale)
     records: list[Record] = []
     derivatives: list[Tensor] = []
     with Progress(PARTS, "flow", enabled=progress) as shown:
-        for log_t, weights, derivative in _solve(equation, start, schedule, shift, tol, shown):
-            record = Record(len(records), weights.to(data.embeddings), evaluate(weights, wide), log_t)
-            records.append(record)
+        for log_t, weights, derivative in _solve(equation, schedule, tol, shown):
+            found = Record(len(records), weights.to(data.embeddings), evaluate(weights, wide), log_t)
+            records.append(found)
             derivatives.append(derivative.to(data.embeddings))
-            if callback is not None and callback(replace(record, weights=record.weights.clone())):
+            if callback is not None and callback(replace(found, weights=found.weights.clone())):
                 break
     run = Trajectory.from_records(records, data, method="flow", step_size=1.0)
     log_times = run.log_elapsed
@@ -121,27 +120,24 @@ def flow(
 
 
 def _solve(
-    equation: FlowEquation, start: Tensor, schedule: list[float], shift: float, tol: float, shown: Progress
+    equation: FlowEquation, schedule: list[float], tol: float, shown: Progress
 ) -> Iterator[tuple[float, Tensor, Tensor]]:
-    """Decoders and their derivatives at the log times of a schedule."""
-    if schedule[0] == -math.inf:
-        yield -math.inf, start.clone(), torch.zeros_like(start)
+    """Log times of a schedule, decoders there and their derivatives."""
     later = [s for s in schedule if s > -math.inf]
+    if len(later) < len(schedule):
+        origin = torch.zeros(equation.dim, dtype=torch.float64)
+        yield -math.inf, equation.decoder(origin), equation.displacement(origin)
     if not later:
         return
-    try:
-        for segment in integrate(equation, later[-1] + shift, tol):
-            due = [s for s in later if segment.start < s + shift <= segment.end]
-            places, slopes = segment.at(torch.tensor(due, dtype=torch.float64) + shift)
-            for s, y, slope in zip(due, places, slopes, strict=True):
-                yield s, start + equation.decoder(y), equation.decoder(slope)
-            reached = segment.end - shift
-            # steps grow with log t
-            shown.update(
-                int(PARTS * math.asinh(max(reached, 0.0)) / math.asinh(max(later[-1], 1.0))), f"log t = {reached:.4g}"
-            )
-    except SolverError as error:
-        raise SolverError(str(error), status=error.status, best=start + equation.decoder(error.best)) from None
+    shift = 2.0 * math.log(equation.scale)
+    for segment in integrate(equation, later[-1] + shift, tol):
+        due = [s for s in later if segment.start < s + shift <= segment.end]
+        places, slopes = segment.at(torch.tensor(due, dtype=torch.float64) + shift)
+        for s, y, slope in zip(due, places, slopes, strict=True):
+            yield s, equation.decoder(y), equation.displacement(slope)
+        reached = segment.end - shift
+        done = math.asinh(max(reached, 0.0)) / math.asinh(max(later[-1], 1.0))  # steps grow with log t
+        shown.update(int(PARTS * done), f"log t = {reached:.4g}")
 
 
 def _recorded_log_times(record: str | int | Iterable[float], end: float) -> list[float]:

@@ -94,7 +94,7 @@ def integrate(equation: FlowEquation, end: float, tol: float) -> Iterator[Segmen
             raise SolverError(
                 f"steps of the flow become too short for tol = {tol:.1e}; try a larger one",
                 status="step too short",
-                best=segment.base + segment.rise[-1],
+                best=equation.decoder(segment.base + segment.rise[-1]),
             )
         length = min(length, end - segment.end)
         step = solver.next(segment, length)
@@ -153,7 +153,7 @@ class _Stepper:
             raise SolverError(
                 f"decoders have become so large that rounding blurs logits by {rounding:.1e} nats",
                 status="rounding",
-                best=base,
+                best=equation.decoder(base),
             )
         mass = equation.mass(clocks)
         jacobian = length * equation.jacobian(base + rise[middle], clocks[middle])

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
-from ..softmax import SoftmaxResidual, residuals
+from ..softmax import SoftmaxResidual, fitting_view, residuals
 from ..support import SupportPattern
 from .coordinates import Coordinates
 
@@ -67,11 +67,12 @@ class Iteration:
         self._view = view = ranges[0][1].view
         self._ops: Any = np if view is Tensor.numpy else torch
         self._product: Any = np.dot if view is Tensor.numpy and one else self._ops.matmul
-        self._buffers = torch.empty_like(self.origin), torch.empty_like(self.origin)
+        shape = self.origin.shape  # in rows, however W_0 may lie in memory
+        self._buffers = self.origin.new_empty(shape), self.origin.new_empty(shape)
         self._arrays = [view(buffer) for buffer in self._buffers]
         self._runs = [self._apart(array) for array in self._arrays]
         # what is shared out among processes is summed up before it is added
-        self._zero = view(torch.zeros_like(self.origin)) if self._ranks.size > 1 else None
+        self._zero = view(self.origin.new_zeros(shape)) if self._ranks.size > 1 else None
         h = datasets[0].embeddings if one else torch.stack([data.embeddings for data in datasets])
         has_offset = self._space.basis is not None and bool(self._start.any())
         self._offset = view(_beside(self._start @ h.mT)) if has_offset else None
@@ -111,7 +112,7 @@ class Iteration:
         count, rows, view = self._count, len(self.origin), self._view
         widths = [count * (contexts.stop - contexts.start) for contexts, _ in ranges]
         memory = self.origin.new_empty(rows * max(widths))
-        change = None if self._space.kind == "Gram" else view(torch.empty_like(self.origin))
+        change = None if self._space.kind == "Gram" else view(self.origin.new_empty(self.origin.shape))
         parts = []
         for (contexts, residual), width in zip(ranges, widths, strict=True):
             features = view(self._space.features[..., contexts, :])
@@ -158,7 +159,9 @@ def _together(datasets: Sequence[NTPDataset], step_sizes: Sequence[float]) -> tu
     """All contexts of all datasets as one range."""
     conditionals = torch.cat([data.conditionals for data in datasets])
     scales = torch.cat([-eta * data.weights for eta, data in zip(step_sizes, datasets, strict=True)])
-    return slice(0, datasets[0].num_contexts), SoftmaxResidual(side_by_side(datasets), conditionals, scales)
+    pattern = side_by_side(datasets)
+    view = fitting_view(scales.device, pattern.num_contexts * pattern.vocab_size)
+    return slice(0, datasets[0].num_contexts), SoftmaxResidual(pattern, conditionals, scales, view)
 
 
 def _recorded(move: Callable[[], None], device: torch.device) -> Callable[[], None]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
@@ -27,7 +28,8 @@ FACTOR = math.log(2.0)
 class LineSearchState:
     """W_k (V, d), what it descends on, its loss in two parts, and logarithms of step sizes.
 
-    They are the last step size, the first trial of the next step, 1/L, and the sum of all step sizes.
+    They are the last step size, the first trial of the next step, 1/L, and the sum of all step sizes. ``reach`` is the
+    length of the longest embedding.
     """
 
     weights: Tensor
@@ -38,6 +40,7 @@ class LineSearchState:
     log_trial: float
     log_safe: float
     log_elapsed: float
+    reach: float
 
     @property
     def step_size(self) -> float:
@@ -49,8 +52,8 @@ class LineSearchState:
 class LineSearch:
     """``W_{k+1} = W_k - eta_k grad CE(W_k)``, with eta_k by backtracking to the Armijo condition.
 
-    A step is taken if ``CE(W_k) - CE(W_{k+1}) >= eta_k / 2 ||grad CE(W_k)||^2``; if not, it is halved. The next step
-    first tries twice the size. Steps down to one over `smoothness_bound` meet the condition by themselves.
+    A step is taken if ``CE(W_k) - CE(W_{k+1}) >= eta_k / 2 ||grad CE(W_k)||^2``, rounding granted, and halved if not.
+    The next step first tries twice the size. Steps up to one over `smoothness_bound` meet the condition by themselves.
 
     Parameters
     ----------
@@ -74,7 +77,6 @@ class LineSearch:
 
     Examples
     --------
-    >>> import torch
     >>> method = LineSearch(step_size=4.0)
     >>> state = method.init(NTPDataset([[1.0]], [[1.0, 0.0]]), torch.zeros(2, 1, dtype=torch.float64))
     >>> method.step(state).weights.tolist(), method.step(state).step_size
@@ -92,8 +94,9 @@ class LineSearch:
         """Start at ``weights`` (V, d)."""
         safe = math.log(default_step_size(data))
         trial = safe if self.step_size is None else math.log(self.step_size)
+        reach = float(data.ranks.max(torch.linalg.vector_norm(data.embeddings, dim=1).max()))
         loss = evaluate(weights, data)
-        return LineSearchState(weights, data, loss.in_support, loss.log_tail, trial, trial, safe, -math.inf)
+        return LineSearchState(weights, data, loss.in_support, loss.log_tail, trial, trial, safe, -math.inf, reach)
 
     def step(self, state: LineSearchState) -> LineSearchState:
         """One step down the gradient; none where that is exactly zero."""
@@ -107,18 +110,15 @@ class LineSearch:
             promised = log_step + 2 * log_norm
             if loss is not None and (log_step <= state.log_safe or _fall(state, loss, promised) >= SHARE):
                 break
-            # from 1/L down, the condition holds but for rounding
             log_step -= FACTOR if log_step <= state.log_safe else min(FACTOR, log_step - state.log_safe)
-        elapsed = log_sum(state.log_elapsed, log_step)
-        return LineSearchState(
-            weights,
-            state.data,
-            loss.in_support,
-            loss.log_tail,
-            log_step,
-            log_step + FACTOR,
-            state.log_safe,
-            elapsed,
+        return replace(
+            state,
+            weights=weights,
+            in_support=loss.in_support,
+            log_tail=loss.log_tail,
+            log_step_size=log_step,
+            log_trial=log_step + FACTOR,
+            log_elapsed=log_sum(state.log_elapsed, log_step),
         )
 
 
@@ -131,9 +131,17 @@ def _loss(weights: Tensor, data: NTPDataset) -> LossParts | None:
 
 
 def _fall(before: LineSearchState, after: LossParts, log_unit: float) -> float:
-    """How far the loss falls, in units of exp(log_unit), which may be below every double."""
-    finite, tail = before.in_support - after.in_support, 0.0
+    """How far the loss may have fallen, rounding granted, in units of exp(log_unit), which may be below every double.
+
+    Without that grace a step too short to move the decoder would be refused, and never get longer.
+    """
+    precision = torch.finfo(before.weights.dtype).eps
+    rounding = 8 * precision * (1 + before.reach * float(torch.linalg.vector_norm(before.weights)))  # of a logit
+    total = 0.0
     if before.log_tail > -math.inf:
         change = math.expm1(min(after.log_tail - before.log_tail, 700.0))
-        tail = -change * exp_or_inf(before.log_tail - log_unit)
-    return tail + (finite * exp_or_inf(-log_unit) if finite else 0.0)
+        total = (rounding - change) * exp_or_inf(before.log_tail - log_unit)
+    if (largest := max(before.in_support, after.in_support)) > 0.0:
+        hidden = rounding * math.sqrt(largest) + rounding**2
+        total += (before.in_support - after.in_support + hidden) * exp_or_inf(-log_unit)
+    return total

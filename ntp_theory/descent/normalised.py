@@ -73,9 +73,10 @@ class NormalisedGradientDescent:
     -----
     On one-hot data the margin comes within O(1 / sum eta_k) of the best, since the direction of the gradient is
     exact at any size of it (`bias/tail-exact`); with the constant `Limit.margin_gap_constant` if ``eta gamma`` times
-    the largest of `ActiveConstraints.rates` is below 2, with a larger one beyond. Where some context has several next tokens, constant steps do not
-    converge: they end in an orbit of radius eta/2 around W*, with an effective step size of ``2 / lambda_max(H_F)``
-    off F (`bias/ngd-plateau`). The elapsed time is the sum of the effective step sizes ``eta_k / ||grad CE(W_k)||``.
+    the largest of `ActiveConstraints.rates` is below 2, with a larger one beyond. Where some context has several next
+    tokens, constant steps do not converge: they end in an orbit of radius eta/2 around W*, with an effective step size
+    of ``2 / lambda_max(H_F)`` off F (`bias/ngd-plateau`). The elapsed time is the sum of the effective step sizes
+    ``eta_k / ||grad CE(W_k)||``.
 
     Source: 2402.18551 App. A.2, Fig. 5; plateau ours (`bias/ngd-plateau`); rates 1803.01905, 1906.04540
     (`classical/nacson`, `classical/primal-dual`).

@@ -7,6 +7,8 @@ values at the nodes are kept as differences Z (s, n) from the start.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.polynomial import legendre
@@ -64,7 +66,10 @@ class RadauScheme:
 
     # Legendre polynomials of the step: in powers the coefficients of high degrees would be rounding
     def _values(self, points: ArrayLike) -> NDArray[np.float64]:
-        return legendre.legval(2.0 * np.asarray(points, dtype=float) - 1.0, self._degrees).T
+        return self._sums(points, self._degrees)
 
     def _slopes(self, points: ArrayLike) -> NDArray[np.float64]:
-        return legendre.legval(2.0 * np.asarray(points, dtype=float) - 1.0, 2.0 * legendre.legder(self._degrees)).T
+        return self._sums(points, 2.0 * legendre.legder(self._degrees))
+
+    def _sums(self, points: ArrayLike, coefficients: NDArray[Any]) -> NDArray[np.float64]:
+        return np.asarray(legendre.legval(2.0 * np.asarray(points) - 1.0, coefficients).T, dtype=np.float64)

@@ -20,6 +20,8 @@ __all__ = ["FlowEquation"]
 
 # Unknowns; the work of a step grows with their cube.
 LARGEST = 2500
+# Off-support pairs of less weight than this are left out of the derivative, which only has to be near.
+NEGLIGIBLE = 1e-14
 
 
 class FlowEquation:
@@ -65,7 +67,7 @@ class FlowEquation:
             )
         p = data.probabilities.to_dense()
         coordinates = Coordinates(_extended(data, pattern, p), torch.zeros_like(init))
-        self._decoder, off = coordinates.decoder, coordinates.off
+        self._init, self._coordinates, off = init, coordinates, coordinates.off
         self.scale, self.longest = coordinates.scale, coordinates.longest
         self.smoothness = smoothness_bound(data) / self.scale**2
         # as much less than the bound as curvatures in F commonly are; any positive number would do
@@ -76,6 +78,7 @@ class FlowEquation:
         self._outside = torch.cat([coordinates.outside, coordinates.beyond], 1)
         self._f, self.dim = self._inside.shape[1], self._outside.shape[1]
         self._p = pattern.inside(p)
+        self._context_weights = data.weights
         self._weights, self._off_weights = data.weights[pattern.contexts], data.weights[off.contexts]
         logits = data.embeddings @ init.T
         self._largest = float(logits.abs().max())
@@ -84,8 +87,12 @@ class FlowEquation:
         self._start_off = logits[off.contexts, off.tokens] - pattern.inside(logits)[coordinates.anchors]
 
     def decoder(self, y: Tensor) -> Tensor:
-        """The displacement (V, d) with coordinates y (n,)."""
-        return self._decoder(y[: self._f], y[self._f :])
+        """The decoder (V, d) displaced by y (n,) from the start."""
+        return self._init + self.displacement(y)
+
+    def displacement(self, y: Tensor) -> Tensor:
+        """The matrix (V, d) with coordinates y (n,)."""
+        return self._coordinates.decoder(y[: self._f], y[self._f :])
 
     def size(self, y: Tensor) -> float:
         """Bound on the logits at y (n,), in nats."""
@@ -108,17 +115,17 @@ class FlowEquation:
     def jacobian(self, y: Tensor, clock: Tensor) -> Tensor:
         """Derivative (n, n) of the force at a point (n,)."""
         (q,), (tail,), (scaled,) = self._softmax(y[None], clock[None])
-        f, pattern, off = self._f, self._pattern, self._off
-        kept = q * (self._weights - self._by_context(tail[None])[0, pattern.contexts])
-        mean = y.new_zeros(pattern.num_contexts, self.dim)
-        mean[:, :f].index_add_(0, pattern.contexts, kept[:, None] * self._inside)
-        mean.index_add_(0, off.contexts, tail[:, None] * self._outside)
-        weights = y.new_zeros(pattern.num_contexts).index_copy_(0, pattern.contexts, self._weights)
-        push = y.new_zeros(pattern.num_contexts, self.dim - f)
-        push.index_add_(0, off.contexts, scaled[:, None] * self._outside[:, f:])
-        in_f = self._outside[:, :f].T @ (tail[:, None] * self._outside) - mean[:, :f].T @ (mean / weights[:, None])
+        f, m, contexts, weights = self._f, self._pattern.num_contexts, self._pattern.contexts, self._context_weights
+        kept = q * (self._weights - self._by_context(tail[None])[0, contexts])
+        heavy = ~((tail < NEGLIGIBLE) & (scaled < NEGLIGIBLE))  # NaN too
+        off, tail, scaled, outside = self._off.contexts[heavy], tail[heavy], scaled[heavy], self._outside[heavy]
+        mean = y.new_zeros(m, self.dim)
+        mean[:, :f].index_add_(0, contexts, kept[:, None] * self._inside)
+        mean.index_add_(0, off, tail[:, None] * outside)
+        pull = y.new_zeros(m, self.dim - f).index_add_(0, off, scaled[:, None] * outside[:, f:])
+        in_f = outside[:, :f].T @ (tail[:, None] * outside) - mean[:, :f].T @ (mean / weights[:, None])
         in_f[:, :f] += self._inside.T @ (kept[:, None] * self._inside)
-        in_perp = self._outside[:, f:].T @ (scaled[:, None] * self._outside) - push.T @ (mean / weights[:, None])
+        in_perp = outside[:, f:].T @ (scaled[:, None] * outside) - pull.T @ (mean / weights[:, None])
         return torch.cat([in_f * self._growth(clock), in_perp])
 
     def _softmax(self, y: Tensor, clocks: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..dataset import NTPDataset
 from ..doors import whole
 from ..errors import UsageError
-from ..softmax import SoftmaxResidual
+from ..softmax import SoftmaxResidual, fitting_view
 from ..support import SupportPattern
 from .schedule import check_share, decayed, log_sum
 from .smoothness import check_step_size
@@ -141,9 +141,10 @@ class StochasticGradientDescent:
         shares = masses.new_ones(len(items)) if self.replace else len(masses) * masses[items]
         pattern, conditionals = self._targets(data, items)
         h = data.embeddings[self._contexts(data)[items]]
-        residual, logits = SoftmaxResidual(pattern, conditionals, shares / len(items)), weights @ h.T
+        logits = weights @ h.T
+        view = fitting_view(logits.device, logits.numel())
         with np.errstate(over="ignore", invalid="ignore"):
-            residual(residual.view(logits))
+            SoftmaxResidual(pattern, conditionals, shares / len(items), view)(view(logits))
         return logits @ h
 
     def _masses(self, data: NTPDataset) -> Tensor:

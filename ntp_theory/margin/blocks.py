@@ -137,7 +137,7 @@ class ActiveBlocks:
     def _couple(self, tokens: Tensor, pairs: Tensor, inverses: Tensor) -> None:
         if self._several:
             inverses = inverses * self._counts[tokens % self._columns, None, None]
-        self._coupling.view(-1).index_add_(0, pairs.view(-1), inverses.view(-1))
+        self._coupling.view(-1).scatter_add_(0, pairs.view(-1), inverses.view(-1))
 
 
 def _invert(blocks: Tensor) -> None:

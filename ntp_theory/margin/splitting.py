@@ -15,7 +15,7 @@ from .problem import DualProblem
 __all__ = ["Splitting"]
 
 # By how much steps overshoot; below 2.
-RELAXATION = 1.85
+RELAXATION = 1.7
 # Contexts from which the weight of the objective is read, and the least weight, relative to K: of what single precision
 # can factor.
 SAMPLE, LEAST = 64, 1e-5

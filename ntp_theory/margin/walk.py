@@ -16,8 +16,9 @@ from .splitting import Splitting
 
 __all__ = ["Walk"]
 
-# Steps of first order before those of second order.
-FIRST_STEPS = 15
+# Steps of first order before those of second order: so many, and again a few as long as each few change much less of
+# the active set than the last.
+FIRST_STEPS, FEW_STEPS, MOST_STEPS, LESS = 15, 5, 100, 0.6
 # Operations of a round of Newton's method from which factors in single precision are worth a try.
 MANY_OPERATIONS = 1e8
 # Length of the first proximal step, times the largest eigenvalue of K; where to begin if that is too far; and beyond
@@ -58,8 +59,7 @@ class Walk:
 
     @torch.inference_mode()
     def __init__(self, problem: DualProblem, start: Tensor | None, max_iterations: int) -> None:
-        first, steps = Splitting(problem, start), min(FIRST_STEPS, max_iterations)
-        first.run(steps)
+        first, steps = _approach(problem, start, max_iterations)
         self.problem, self._max_iterations = problem, max_iterations
         self.before = self.c = first.multipliers()
         self.weights = problem.embeddings.mT @ self.c
@@ -97,3 +97,19 @@ class Walk:
             shorter, self._first = NEAR / self.problem.largest, False
         self._sigma, self._single = torch.where(made, longer, shorter), False
         return made
+
+
+def _approach(problem: DualProblem, start: Tensor | None, max_iterations: int) -> tuple[Splitting, int]:
+    """The steps of first order, and their number."""
+    first, steps, before = Splitting(problem, start), 0, torch.inf
+    active = first.active()
+    while steps < min(MOST_STEPS, max_iterations):
+        few = min(FEW_STEPS, max_iterations - steps)
+        first.run(few)
+        steps, last, active = steps + few, active, first.active()
+        changes = int((active != last).sum())
+        # if changes go on to fall as they did, less than one is left
+        if steps >= FIRST_STEPS and (changes**2 < before - changes or changes > LESS * before):
+            break
+        before = changes
+    return first, steps

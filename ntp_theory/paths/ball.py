@@ -111,7 +111,8 @@ class NormBalls:
             gap, gain = min(gap, left), min(gain, max(step.gain, 0.0))
             if gap <= AIM or waited >= PATIENCE:
                 break
-        found = InBall(weights, point, gap, log_ridge)
+        # shares of ways between points of a sphere are inside it
+        weights, point = self._search(weights, point, [self._on_sphere(weights, point.in_f, point.frame, radius)])
         if gap > tol:
             raise SolverError(
                 f"the minimiser in the ball of radius {radius / self._x.scale:.6g} in the norm {self._norm.name!r} was "
@@ -119,7 +120,7 @@ class NormBalls:
                 status="gap not closed",
                 best=self._x.expanded(weights, columns=self.columns),
             )
-        return found
+        return InBall(weights, point, gap, log_ridge)
 
     def value(self, weights: Tensor) -> float:
         """The norm of a decoder (V c,)."""
@@ -164,7 +165,7 @@ class NormBalls:
         return weights, point
 
     def _on_sphere(self, weights: Tensor, displacement: Tensor, frame: Frame, radius: float) -> tuple[Tensor, Tensor]:
-        """The decoder with this displacement in F, brought to the sphere by its other part, or else into the ball."""
+        """The decoder with this displacement in F, brought to the sphere by its other part, or else as a whole."""
         fixed, rest = (frame.base + frame.unit * displacement) @ self._bases[0], self._off_f(weights)
 
         def above(factor: float) -> float:
@@ -173,7 +174,7 @@ class NormBalls:
         low, high = 1 - CORRECTION, 1 + CORRECTION
         if above(low) < 0 < above(high):
             return fixed + brentq(above, low, high, xtol=1e-300, rtol=1e-15) * rest, displacement
-        factor = min(1.0, radius / self.value(fixed + rest))
+        factor = radius / self.value(fixed + rest)
         return factor * (fixed + rest), (factor * (frame.base + frame.unit * displacement) - frame.base) / frame.unit
 
     def _off_f(self, weights: Tensor) -> Tensor:

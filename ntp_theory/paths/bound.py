@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..errors import SolverError
 from ..margin.norms import Norm
 from .newton import STEADY, Point, cholesky, damped
 from .program import Step
@@ -86,9 +87,14 @@ def _displacement(point: Point, log_odds: Tensor, gradient: Tensor) -> Tensor:
         hessian = x.inside.T @ ((weights[pattern.contexts] * q)[:, None] * x.inside)
         hessian -= mean.T @ ((weights / kept)[:, None] * mean)
         missing = gradient - x.gather(at.inside, at.rho)[0]
-        move = torch.cholesky_solve(missing[:, None], cholesky(hessian))[:, 0]
+        try:
+            move = torch.cholesky_solve(missing[:, None], cholesky(hessian))[:, 0]
+        except SolverError:
+            break
         logits = frame.unit * (x.inside @ move)
         reach = float((pattern.max(logits) - pattern.min(logits)).max())
+        if not math.isfinite(reach):
+            break  # no logits have this gradient; others bound the loss, too
         displacement = displacement + damped(reach) * move
         if reach < STEADY:
             break

@@ -94,7 +94,8 @@ class Coordinates:
     def decoder(self, in_f: Tensor, in_perp: Tensor) -> Tensor:
         """The matrix (V, d) with coordinates (f,) and (p,)."""
         short = torch.einsum("f,fvr->vr", in_f, self._basis_f) + torch.einsum("p,pvr->vr", in_perp, self._basis_perp)
-        return short @ self._rows / self.scale
+        decoder: Tensor = short @ self._rows / self.scale
+        return decoder
 
     def bases(self, *, columns: bool) -> tuple[Tensor, Tensor]:
         """The bases of F and F_perp as rows (f, V c) and (p, V c): in all c = d columns, or in the row space of H."""

@@ -179,7 +179,7 @@ class Converged:
         rounding = eps * (abs(p.frame.mu) + reach) * float(p.loss.rho.sum()) ** 0.5 + eps * p.norm
         decrement = math.sqrt(max(0.0, square)) + ROUNDING * rounding
         if steepest * decrement >= 1.0:
-            return p.error + ROUNDING * rounding
+            return float(p.error + ROUNDING * rounding)
         return -math.log1p(-steepest * decrement) / steepest if steepest else decrement
 
 

@@ -192,7 +192,7 @@ class _Finder:
             split = loss.evaluate(weights, self._data)
             parts = (split.in_support, split.tail, split.log_tail)
         return _Found(
-            radius=self._norm.value(weights),
+            radius=_norm(weights, self._norm),
             log_ridge=log_ridge + 2.0 * math.log(x.scale),
             weights=weights,
             parts=parts,
@@ -201,6 +201,12 @@ class _Finder:
             distance_bound=distance_bound,
             relative_gap=gap,
         )
+
+
+def _norm(weights: Tensor, norm: Norm) -> float:
+    """The norm of a decoder whose entries may be too small for squares."""
+    top = float(weights.abs().max())
+    return top * norm.value(weights / top) if top else 0.0
 
 
 def _path(data: NTPDataset, norm: Norm, found: list[_Found]) -> Path:

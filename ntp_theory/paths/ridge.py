@@ -13,6 +13,8 @@ __all__ = ["RidgePath", "first_mu"]
 
 # A norm is met when it is off by so many units in the last place; corrections to mu until then.
 UNITS, CORRECTIONS = 4, 200
+# Minimisers of smaller norm are proportional to it to the last digit; squares of their entries may not exist.
+PROPORTIONAL = 1e-100
 # A step to the next mu that takes more rounds is made in two halves, unless it is short.
 FEW, SHORT = 20, 0.1
 
@@ -45,6 +47,8 @@ class RidgePath:
 
     def to_norm(self, norm: float) -> Converged:
         """Go to the point of this norm, which must exist: by Newton's method in mu, between what bounds it."""
+        if norm < PROPORTIONAL:
+            return _shrunk(self.to_norm(PROPORTIONAL), norm / PROPORTIONAL)
         low, high = self.here.point.frame.mu, math.inf
         for _ in range(CORRECTIONS):
             point = self.here.point
@@ -62,7 +66,8 @@ class RidgePath:
             if aim in (low, high):  # no double lies between them
                 return self.here
             self._step(aim)
-        raise SolverError(f"no lambda with a minimiser of norm {norm:.6g} was found", status="iteration limit")
+        radius = norm / self.here.point.frame.coordinates.scale
+        raise SolverError(f"no lambda with a minimiser of norm {radius:.6g} was found", status="iteration limit")
 
     def _step(self, mu: float) -> None:
         """Along the tangent, then back to the path."""
@@ -85,7 +90,14 @@ class RidgePath:
 
 def first_mu(coordinates: Coordinates, norm: float) -> float:
     """The mu at which the path has about this norm, if that is small: W is -e^mu grad CE(0) there."""
-    return math.log(norm / _at_zero(coordinates, 0.0).error)
+    return math.log(max(norm, PROPORTIONAL) / _at_zero(coordinates, 0.0).error)
+
+
+def _shrunk(here: Converged, factor: float) -> Converged:
+    """The point whose decoder is this factor smaller, so close to 0 that the gradient is the same."""
+    point = here.point
+    frame = Frame(point.frame.coordinates, point.frame.mu + math.log(factor), near=False)
+    return Converged(Point(frame, factor * point.in_f, factor * point.in_perp), here.jacobian)
 
 
 def _at_zero(coordinates: Coordinates, mu: float) -> Point:

@@ -196,6 +196,16 @@ def test_a_run_resumed_in_coordinates_is_the_same_bit_for_bit(kind, step, from_z
     assert torch.equal(found.weights, whole.weights) and torch.equal(found.log_tail, whole.log_tail)
 
 
+@pytest.mark.parametrize("kind", sorted(IN_EVERY_KIND_OF_COORDINATES))
+def test_a_start_may_lie_in_memory_as_it_likes(kind):
+    data = IN_EVERY_KIND_OF_COORDINATES[kind]
+    start = torch.arange(3.0 * data.dim, dtype=torch.float64).view(3, -1)
+    turned = start.T.contiguous().T
+    one, other = (descend(data, steps=5, init=w) for w in (start, turned))
+    bound = 4 * data.dim * (drift(one) + drift(other))  # as for equivariances
+    assert (one.weights - other.weights).flatten(1).norm(dim=1).max() <= bound
+
+
 def test_a_state_carries_on_where_its_parts_are_put_together_anew():
     method = GradientDescent(0.5)
     state = method.init(a2(), torch.zeros(10, 60, dtype=torch.float64))

@@ -106,6 +106,19 @@ def test_torch_makes_the_steps_that_numpy_makes(kind):
     assert float((ours.decoder(one) - theirs.decoder(other)).norm()) <= bound
 
 
+@pytest.mark.parametrize("few", [0, 250])
+def test_pieces_of_any_size_are_worked_on_alike(few):
+    """30 contexts and 20 of 10 tokens: torch takes the first, and then the second, too."""
+    data, start = a2(), torch.zeros(10, 60, dtype=torch.float64)
+    several = patch.object(torch, "get_num_threads", lambda: 2)
+    with patch.multiple(softmax, FEW=few, ENTRIES=300), several:
+        iteration = Iteration([data], [in_kind(data, "entries")], [start], [0.5])
+    found = iteration.step(start)
+    assert len(iteration._parts) == 2 and iteration._ops is torch
+    whole = Iteration([data], [in_kind(data, "entries")], [start], [0.5]).step(start)
+    assert float((found - whole).norm()) <= 2 * step_error(in_kind(data, "entries"), start, start, data, 0.5)
+
+
 # --- the choice -------------------------------------------------------------------------------------
 
 

@@ -39,6 +39,10 @@ class Judge:
         # the decoder is rounded, and so is the gradient along which it has moved
         moved = mpmath.mpf(float((after - self.weights).norm()))
         off = EPS * float(after.norm()) + moved * self.gradient.error / self.gradient.norm
+        # what the search itself puts down to rounding of the logits
+        granted = 8 * EPS * (1 + float(self.data.embeddings.norm(dim=1).max() * self.weights.norm()))
+        largest = max(self.loss.in_support, there.in_support, mpmath.mpf(0))
+        noise += granted * self.loss.tail + granted * mpmath.sqrt(largest) + granted**2 * (largest > 0)
         return fall, noise + 2 * self.gradient.norm * off
 
 
@@ -75,6 +79,12 @@ def test_on_one_hot_data_the_loss_falls_exponentially():
     # margins grow by a bounded amount a step, so eta times the loss stays in between two constants
     products = run.log_elapsed + run.log_tail
     assert float(products.max() - products.min()) < 1.0
+
+
+def test_a_start_far_out_does_not_stall():
+    """At e^-880 steps of 1/L do not move a double; they double until they do, and the loss falls again."""
+    run = descend(ONE_HOT, "line-search", steps=1400, init=880.0 * predict(ONE_HOT).direction, record=[0, 1400])
+    assert float(run.log_tail[0]) > -880.0 and float(run.log_tail[-1]) < -890.0
 
 
 def test_on_soft_labels_steps_stay_about_one_over_the_curvature():

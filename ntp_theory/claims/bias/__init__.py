@@ -1,6 +1,20 @@
 """Claims of 2402.18551, "Implicit Optimization Bias of Next-Token Prediction in Linear Models", and of what follows."""
 
-from . import any_data, conditions, dynamics, errata, experiments, laws, paths, setting, svm, thresholds
+from . import (
+    any_data,
+    conditions,
+    dynamics,
+    errata,
+    experiments,
+    flows,
+    laws,
+    paths,
+    plateaus,
+    regularization,
+    setting,
+    svm,
+    thresholds,
+)
 
 __all__ = [
     "any_data",
@@ -8,8 +22,11 @@ __all__ = [
     "dynamics",
     "errata",
     "experiments",
+    "flows",
     "laws",
     "paths",
+    "plateaus",
+    "regularization",
     "setting",
     "svm",
     "thresholds",

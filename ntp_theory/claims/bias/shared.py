@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...checks import Check
 from ...compare import Comparison, compare
 from ...construct import instances
 from ...dataset import NTPDataset
 from ...descent import Trajectory, descend
+from ...errors import UsageError
+from ...paths import Path
 from ...predict import Limit, predict
 from ..registry import Budget, shared
 
-__all__ = ["a2", "a2_comparison", "a2_run", "integer_data", "lemma5", "tiny"]
+__all__ = ["a2", "a2_comparison", "a2_run", "integer_data", "lemma5", "read", "tiny"]
 
 A2_STEPS: dict[Budget, int] = {"quick": 100_000, "standard": 1_000_000, "full": 1_000_000}
 
@@ -44,6 +47,15 @@ def a2_run(budget: Budget) -> Trajectory:
 def a2_comparison(budget: Budget) -> Comparison:
     """That run against the prediction."""
     return compare(a2_run(budget), a2())
+
+
+def read(run: Trajectory | Path, limit: Limit, label: str) -> list[Check]:
+    """What `compare` says under one label; none is an error, since a law that was not read was not met."""
+    found = compare(run, limit)
+    chosen = [check for check in found.checks if check.label == label]
+    if not chosen:
+        raise UsageError(f"{label} was not read: {found.note}")
+    return chosen
 
 
 @shared

@@ -1,0 +1,5 @@
+"""Claims of the classical papers on margins and rates, which the theory meets on one-hot data."""
+
+from . import rates
+
+__all__ = ["rates"]
