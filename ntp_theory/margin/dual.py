@@ -130,7 +130,7 @@ def solve_duals(
             going = [search for search, gone in zip(going, over, strict=True) if not gone]
             continue
         made = walk.step()
-        directions, elements, gaps = _judge(walk.problem, walk.c, walk.weights)
+        directions, elements, gaps = _judge(walk.problem, walk.c)
         for i, search in enumerate(going):
             if made[i]:
                 search.take(directions[i], elements[i], float(gaps[i]))
@@ -162,8 +162,7 @@ class _Search:
     @classmethod
     def of(cls, data: NTPDataset, tol: float) -> _Search:
         wide = data if data.embeddings.dtype is torch.float64 else data.to(dtype=torch.float64)
-        duals = wide.embeddings.new_zeros(data.num_contexts, data.vocab_size)
-        return cls(wide, tol, DualIterate(None, duals, torch.inf, 0))
+        return cls(wide, tol, DualIterate(None, torch.zeros_like(data.support, dtype=torch.float64), torch.inf, 0))
 
     def is_over(self) -> bool:
         """Whether another step would not help: a step beyond the tolerance costs little and goes down to rounding."""
@@ -216,39 +215,30 @@ def _size(matrices: Tensor) -> Tensor:
     return sizes
 
 
-@torch.inference_mode()
-def _judge(problem: DualProblem, c: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Primal points (B, V, d) and elements of the cone (B, m, V) made from C and W^T, and their relative gaps (B,).
+def _judge(problem: DualProblem, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Primal points (B, V, d) and elements of the cone (B, m, V) made from one iterate, and their relative gaps (B,).
 
-    A gap is a sum of terms that are not negative (`ntp_theory.margin.certificate`), and infinite where the points are
-    not feasible.
+    A gap is infinite where the points are not feasible.
     """
     support, lengths = problem.support, problem.lengths[..., None]
     c = torch.where(support, c, c.clamp(max=0.0))
     share = problem.total(c) / problem.total(support.to(c.dtype))
     c = c - torch.where(support, share[..., None], 0.0)
-    off = -c.masked_fill(support, 0.0)
-    logits, pull = problem.scores(weights), problem.embeddings.mT @ c
+    w = c.mT @ problem.embeddings
+    logits = problem.embeddings @ w.mT
     low = logits.masked_fill(~support, torch.inf).amin(2, keepdim=True)
     high = logits.masked_fill(~support, -torch.inf).amax(2, keepdim=True)
-    below = low - logits.masked_fill(support, -torch.inf)
-    margin = (below.amin(2, keepdim=True) * lengths).amin((1, 2))[:, None, None]
-    direction = weights / margin
-    scale = _sum(off / lengths, problem) / _sum(pull.square(), problem)  # the best multiple of this dual point
-    square = _sum(direction.square(), problem)
-    apart = _sum((direction - scale[:, None, None] * pull).square(), problem)
-    slack = (below / margin - 1 / lengths).masked_fill(support, 0.0).clamp(min=0.0)
+    margin = ((low - logits.masked_fill(support, -torch.inf).amax(2, keepdim=True)) * lengths).amin((1, 2))
+    square = w.square().sum(2) @ problem.counts
     # in-support logits that differ cost what their multipliers say
-    uneven = _sum((high - low) * c.masked_fill(~support, 0.0).abs(), problem) / margin[:, 0, 0]
-    gaps = (apart + 2.0 * scale * (_sum(off * slack, problem) + uneven)) / square
-    feasible = (margin[:, 0, 0] > 0) & (square > 0) & (scale * uneven <= UNEVEN * square)
-    rows, elements = problem.expand(direction.mT), problem.multipliers(c)
-    return rows, elements * scale[:, None, None], gaps.where(feasible, torch.inf)
-
-
-def _sum(matrices: Tensor, problem: DualProblem) -> Tensor:
-    """Sums of all entries of matrices (B, ..., U), merged tokens counted; (B,)."""
-    return matrices.sum(1) @ problem.counts
+    uneven = ((high - low) * c.masked_fill(~support, 0.0).abs()).sum(1) @ problem.counts
+    off = -c.masked_fill(support, 0.0)
+    total = (off / lengths).sum(1) @ problem.counts
+    scale = total / square  # the best multiple of this dual point
+    gaps = (1.0 - total * scale * margin.square() / square).clamp(min=0.0) + 2.0 * uneven / square
+    feasible = (margin > 0) & (square > 0) & (uneven <= UNEVEN * square)
+    weights, elements = problem.weights(c), problem.multipliers(c)
+    return weights / margin[:, None, None], elements * scale[:, None, None], gaps.where(feasible, torch.inf)
 
 
 def _judge_projected(c: Tensor, data: NTPDataset, iterations: int) -> DualIterate:

@@ -10,17 +10,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .gradient import Acceleration
 from .newton import proximal_step
 from .problem import DualProblem
-from .splitting import Splitting
 
 __all__ = ["Walk"]
 
-# Steps of first order before those of second order: so many, and again a few as long as each few change much less of
-# the active set than the last.
-FIRST_STEPS, FEW_STEPS, MOST_STEPS, LESS = 15, 5, 100, 0.6
-# Operations of a round of Newton's method from which factors in single precision are worth a try.
-MANY_OPERATIONS = 1e8
+# Gradient steps before second-order ones: so many, and again so many as long as they cost less than one round of
+# Newton's method would. Its small Cholesky factors run at a tenth of the speed of a product in single precision.
+GRADIENT_STEPS, MOST_GRADIENT_STEPS, SLOWER = 35, 500, 10
+# Operations of a round that are no matter: those of a hundredth of a second.
+FEW_OPERATIONS = 1e8
 # Length of the first proximal step, times the largest eigenvalue of K; where to begin if that is too far; and beyond
 # which steps move nothing, or rounding decides what they do.
 FAR, NEAR, SHORTEST, LONGEST = 1e12, 1e2, 1e-3, 1e15
@@ -28,7 +28,7 @@ FAR, NEAR, SHORTEST, LONGEST = 1e12, 1e2, 1e-3, 1e15
 ROUNDS, GROWTH = (1, 3, 5, 8), (1e3, 30.0, 10.0, 4.0, 2.0)
 SHRINKAGE = 1 / 8
 # Steps of the same length after each at most, which cost little and take what the length leaves.
-FURTHER, FURTHER_IN_SINGLE = 3, 6
+FURTHER = 3
 
 
 class Walk:
@@ -47,8 +47,6 @@ class Walk:
     problem : DualProblem
     before, c : Tensor (B, m, U)
         Multipliers before and after the last step.
-    weights : Tensor (B, d, U)
-        ``H^T C`` of the last step, where it was made.
     iterations : Tensor (B,), int64
         Gradient steps and rounds of Newton's method so far.
 
@@ -57,15 +55,17 @@ class Walk:
     Source: ours (`svm/dual`).
     """
 
-    @torch.inference_mode()
     def __init__(self, problem: DualProblem, start: Tensor | None, max_iterations: int) -> None:
-        first, steps = _approach(problem, start, max_iterations)
+        gradient, steps = Acceleration(problem, start), min(GRADIENT_STEPS, max_iterations)
+        gradient.run(steps)
+        while steps < min(MOST_GRADIENT_STEPS, max_iterations) and _costly(problem, gradient.active(), steps):
+            more = min(GRADIENT_STEPS, max_iterations - steps)
+            gradient.run(more)
+            steps += more
         self.problem, self._max_iterations = problem, max_iterations
-        self.before = self.c = first.multipliers()
-        self.weights = problem.embeddings.mT @ self.c
+        self.before = self.c = gradient.multipliers()
         self.iterations = torch.full_like(problem.largest, steps, dtype=torch.int64)
-        self._active, self._sigma, self._first = first.active(), FAR / problem.largest, True
-        self._single = float((self._active.sum(1).double() ** 3).sum()) > MANY_OPERATIONS
+        self._active, self._sigma, self._first = gradient.active(), FAR / problem.largest, True
 
     def ended(self) -> Tensor:
         """Which have no further step to make; (B,), bool."""
@@ -77,39 +77,23 @@ class Walk:
         index = torch.tensor(chosen, dtype=torch.int64, device=self.c.device)
         self.problem = self.problem.select(index)
         self.before, self.c, self.iterations = self.before[index], self.c[index], self.iterations[index]
-        self.weights = self.weights[index]
         self._active, self._sigma = self._active[index], self._sigma[index]
 
-    @torch.inference_mode()
     def step(self) -> Tensor:
         """Try a proximal step with each; which of them were made, (B,), bool."""
-        further, dtype = (FURTHER_IN_SINGLE, torch.float32) if self._single else (FURTHER, torch.float64)
-        step = proximal_step(self.problem, self.c, self._sigma, self._active, further=further, dtype=dtype)
+        step = proximal_step(self.problem, self.c, self._sigma, self._active, further=FURTHER)
         rounds, made = step.rounds, step.settled
-        self.before, self.c, self.weights = self.c, step.multipliers, step.weights
+        self.before, self.c = self.c, step.multipliers
         self.iterations = self.iterations + rounds
         self._active = torch.where(made[:, None, None], step.active, self._active)
         longer = self._sigma * self._sigma.new_tensor(GROWTH)[torch.bucketize(rounds, rounds.new_tensor(ROUNDS))]
-        shorter = self._sigma * SHRINKAGE
-        if self._single:
-            shorter = self._sigma
-        elif self._first:
-            shorter, self._first = NEAR / self.problem.largest, False
-        self._sigma, self._single = torch.where(made, longer, shorter), False
+        shorter = NEAR / self.problem.largest if self._first else self._sigma * SHRINKAGE
+        self._sigma, self._first = torch.where(made, longer, shorter), False
         return made
 
 
-def _approach(problem: DualProblem, start: Tensor | None, max_iterations: int) -> tuple[Splitting, int]:
-    """The steps of first order, and their number."""
-    first, steps, before = Splitting(problem, start), 0, torch.inf
-    active = first.active()
-    while steps < min(MOST_STEPS, max_iterations):
-        few = min(FEW_STEPS, max_iterations - steps)
-        first.run(few)
-        steps, last, active = steps + few, active, first.active()
-        changes = int((active != last).sum())
-        # if changes go on to fall as they did, less than one is left
-        if steps >= FIRST_STEPS and (changes**2 < before - changes or changes > LESS * before):
-            break
-        before = changes
-    return first, steps
+def _costly(problem: DualProblem, active: Tensor, steps: int) -> bool:
+    """Whether a round of Newton's method, ``2 |J|^3`` a token, costs more than these steps, ``2 m^2`` a token each."""
+    blocks = (active | problem.support).sum(1).double() ** 3
+    products = 2.0 * steps * problem.support.shape[1] * active.numel()
+    return 2 * SLOWER * float(blocks.sum()) > max(products, FEW_OPERATIONS)

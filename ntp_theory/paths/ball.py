@@ -165,7 +165,10 @@ class NormBalls:
         return weights, point
 
     def _on_sphere(self, weights: Tensor, displacement: Tensor, frame: Frame, radius: float) -> tuple[Tensor, Tensor]:
-        """The decoder with this displacement in F, brought to the sphere by its other part, or else as a whole."""
+        """The decoder with this displacement in F, brought to the sphere by its other part, or else as a whole.
+
+        One that is well inside the ball stays there: a model may have its minimiser there while the loss has none.
+        """
         fixed, rest = (frame.base + frame.unit * displacement) @ self._bases[0], self._off_f(weights)
 
         def above(factor: float) -> float:
@@ -175,6 +178,7 @@ class NormBalls:
         if above(low) < 0 < above(high):
             return fixed + brentq(above, low, high, xtol=1e-300, rtol=1e-15) * rest, displacement
         factor = radius / self.value(fixed + rest)
+        factor = factor if factor < high else 1.0
         return factor * (fixed + rest), (factor * (frame.base + frame.unit * displacement) - frame.base) / frame.unit
 
     def _off_f(self, weights: Tensor) -> Tensor:

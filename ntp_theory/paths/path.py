@@ -74,7 +74,7 @@ class Path:
     --------
     >>> from ntp_theory.paths import regularization_path
     >>> regularization_path(NTPDataset([[1.0]], [[1.0, 0.0]]), ridge=[1e-1, 1e-100])
-    Path(norm='frobenius', points=2, radius=1.038 .. 158.5, log_ridge=-2.303 .. -230.3)
+    Path(norm='frobenius', points=2, radius=1.505 .. 159.5, log_ridge=-230.3 .. -2.303)
     """
 
     radii: Tensor

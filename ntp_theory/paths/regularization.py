@@ -89,8 +89,9 @@ def regularization_path(
     >>> data = NTPDataset([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
     >>> path = regularization_path(data, ridge=[1e-2, 1e-200])
     >>> path.radii, path.log_excess
-    (tensor([  4.02, 522.56], dtype=torch.float64), tensor([  -3.03, -454.22], dtype=torch.float64))
-    >>> print(regularization_path(data, radii=[10.0], norm="max").summary())
+    (tensor([  3.6787, 524.3628], dtype=torch.float64), tensor([  -3.1503, -454.1110], dtype=torch.float64))
+    >>> regularization_path(data, radii=[10.0], norm="max").norm
+    'max'
     """
     if not isinstance(data, NTPDataset):
         raise UsageError(f"data is {data!r}; it must be an NTPDataset")

@@ -10,8 +10,8 @@ from mpmath import mpf
 from ntp_theory.scaled import Scaled
 
 
-def exact_residual(weights, data, digits=1000):
-    """``pi_j (softmax(W h_j) - p_j)``, a list of rows; 1000 digits tell e^-2000 from zero beside 1."""
+def exact_residual(weights, data, digits):
+    """``pi_j (softmax(W h_j) - p_j)``, a list of rows."""
     with mpmath.workdps(digits):
         masses = data.probabilities.to_dense().tolist()
         pi = [mpf(x) for x in data.weights.tolist()]

@@ -1,4 +1,4 @@
-"""The gradient entry by entry against 1000 digits.
+"""The gradient entry by entry against as many digits as it takes.
 
 Error bounds. Logits are off by `rounding` of tests/test_loss.py, delta, so off the supports, and where there is one
 next token, entries of R are off by 4 delta of themselves; elsewhere ``q - p`` is off by 4 delta q. Logarithms of size l
@@ -21,6 +21,7 @@ from ntp_theory.dataset import NTPDataset
 from ntp_theory.descent.residual import gradient_entries, scaled_residual
 from ntp_theory.loss import gradient
 from tests.descent.oracles import entries, exact_residual
+from tests.descent.reference import digits_for
 from tests.test_loss import EPS, any_kind, cases, rounding
 
 factors = st.sampled_from([1.0, 3.0])  # gaps of up to 690 become 2070
@@ -46,8 +47,8 @@ def bounds(weights, data, residual, exact):
 def test_every_entry_of_the_residual(case, factor):
     data, weights = case[0], factor * case[1]
     found = scaled_residual(weights, data)
-    with mpmath.workdps(1000):
-        exact = exact_residual(weights, data)
+    with mpmath.workdps(digits_for(weights, data)):
+        exact = exact_residual(weights, data, mpmath.mp.dps)
         for row, computed, allowed in zip(exact, entries(found), bounds(weights, data, found, exact), strict=True):
             for x, y, bound in zip(row, computed, allowed, strict=True):
                 assert abs(x - y) <= bound
@@ -59,8 +60,8 @@ def test_every_entry_of_the_gradient(case, factor):
     found, residual = gradient_entries(weights, data), scaled_residual(weights, data)
     # what counts as zero, and the rounding of a sum
     lost = EPS * (data.num_contexts + 9 + 4 * largest_log(residual))
-    with mpmath.workdps(1000):
-        exact = exact_residual(weights, data)
+    with mpmath.workdps(digits_for(weights, data)):
+        exact = exact_residual(weights, data, mpmath.mp.dps)
         off = bounds(weights, data, residual, exact)
         h = [[mpf(x) for x in row] for row in data.embeddings.tolist()]
         for v, row in enumerate(entries(found)):
@@ -78,8 +79,8 @@ def test_signs_are_right_at_any_size(case):
     data, weights = case[0], 3 * case[1]
     found, residual = gradient_entries(weights, data).rows.sign(), scaled_residual(weights, data)
     relative = 4 * rounding(weights, data) + EPS * (data.num_contexts + 20 + 8 * largest_log(residual))
-    with mpmath.workdps(1000):
-        exact = exact_residual(weights, data)
+    with mpmath.workdps(digits_for(weights, data)):
+        exact = exact_residual(weights, data, mpmath.mp.dps)
         for v, row in enumerate(found.tolist()):
             for i, sign in enumerate(row):
                 terms = [r[v] * mpf(h[i]) for r, h in zip(exact, data.embeddings.tolist(), strict=True)]

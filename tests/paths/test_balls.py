@@ -23,9 +23,12 @@ from ntp_theory.testing import datasets, decoders
 
 OTHERS = [name for name in NAMES if name != "frobenius"]
 GENERAL = ["schatten-3", "entrywise-1.5", "tokenwise-1"]
-PARTIAL = NTPDataset(
-    [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.2, 0.0, 0.8], [0.0, 0.0, 1.0]]
-)  # partially separable
+
+
+def partial():
+    """Partially separable."""
+    rows = [[0.5, 0.5, 0.0], [0.2, 0.0, 0.8], [0.0, 0.0, 1.0]]
+    return NTPDataset([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]], rows)
 
 
 def reference(data, norm, radius):
@@ -41,10 +44,13 @@ def reference(data, norm, radius):
     return float(problem.solve(solver="CLARABEL"))
 
 
-@pytest.mark.parametrize("norm", OTHERS + GENERAL)
-@pytest.mark.parametrize("data", [tiny(), sep_incompat(), PARTIAL], ids=["tiny", "sep_incompat", "partial"])
+@pytest.mark.parametrize(
+    ("data", "norm"),
+    [(tiny, norm) for norm in OTHERS + GENERAL]
+    + [(make, norm) for make in (sep_incompat, partial) for norm in ("max", "nuclear")],
+)
 def test_against_a_conic_program_in_the_decoder(data, norm):
-    norm, radius = as_norm(norm), 2.0
+    data, norm, radius = data(), as_norm(norm), 2.0
     path = regularization_path(data, radii=[radius], norm=norm)
     found, expected = loss.evaluate(path.weights[0], data).value, reference(data, norm, radius)
     assert abs(found - expected) <= 1e-6  # ten times what the solver is asked for, on sums of a few terms
@@ -53,7 +59,7 @@ def test_against_a_conic_program_in_the_decoder(data, norm):
     assert path.relative_gap[0] <= 1e-6 and path.distance_bound[0] == torch.inf
 
 
-@settings(max_examples=15)
+@settings(max_examples=12)
 @given(
     datasets(max_contexts=4, max_dim=4).flatmap(lambda data: st.tuples(st.just(data), decoders(data))),
     st.sampled_from(OTHERS + GENERAL),
@@ -62,7 +68,7 @@ def test_against_a_conic_program_in_the_decoder(data, norm):
 def test_certificates_hold_for_every_decoder_in_the_ball(case, norm, radius):
     data, other = case
     norm = as_norm(norm)
-    path = regularization_path(data, radii=[radius], norm=norm)
+    path = regularization_path(data, radii=[radius], norm=norm, tol=0.999)  # a bound is a bound, however bad
     inside = other * min(1.0, radius / max(norm.value(other), 1e-300))
     # CE(U) >= CE(W) - relative_gap (CE(W) - inf CE)
     least = loss.evaluate(path.weights[0], data).value - float(path.relative_gap[0] * path.excess[0])
