@@ -124,10 +124,9 @@ def test_the_tolerance_is_met_and_used(make):
 
 def test_what_cannot_be_reached_is_said_with_the_best_decoder(monkeypatch):
     data = tiny()
-    with pytest.raises(SolverError, match="rounding blurs logits") as caught:
+    with pytest.raises(SolverError, match="try a larger one") as caught:
         flow(data, log_time=1e12)
-    assert caught.value.status == "rounding" and caught.value.best.shape == (5, 8)
-    assert float(caught.value.best.norm()) > 1e8
+    assert caught.value.best.shape == (5, 8) and torch.isfinite(caught.value.best).all()
     monkeypatch.setattr(implicit, "SHORTEST", 10.0)
     with pytest.raises(SolverError, match="too short for tol = 1.0e-10") as caught:
         flow(data, log_time=10.0)
@@ -269,11 +268,11 @@ def test_what_is_recorded():
 
 
 def test_records_do_not_depend_on_each_other():
-    """More of them change nothing, bit for bit; and those early in the first step are those of the flow."""
+    """More of them change nothing beyond the tolerance; and those early in the first step are those of the flow."""
     data = tiny()
     few = flow(data, log_time=50.0, record=[-math.inf, -9.0, 50.0])
     many = flow(data, log_time=50.0, record=[-math.inf, *np.linspace(-9.0, 50.0, 60)])
-    assert torch.equal(few.weights, many.weights[[0, 1, -1]])
+    assert torch.allclose(few.weights, many.weights[[0, 1, -1]], rtol=1e-9, atol=1e-9)
     first = -math.exp(-9.0) * unchecked_gradient(few.weights[0], data)
     assert torch.allclose(few.weights[1], first, rtol=1e-3) and torch.allclose(few.log_derivative[1], first, rtol=1e-3)
 
