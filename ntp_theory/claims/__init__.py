@@ -1,12 +1,15 @@
 """Every labelled statement that the library can check, and the checks; importing a paper registers its claims."""
 
 from . import bias, classical, geometry, steepest
-from .labels import IMPLICIT_BIAS, PENDING
+from .labels import IMPLICIT_BIAS, LABELS, MULTI_TOKEN, PATH_STAR_AND_PLANNING, PENDING
 from .registry import BUDGETS, Budget, Claim, Verdict, check, clear_cache, labels, record, records
 
 __all__ = [
     "BUDGETS",
     "IMPLICIT_BIAS",
+    "LABELS",
+    "MULTI_TOKEN",
+    "PATH_STAR_AND_PLANNING",
     "PENDING",
     "Budget",
     "Claim",

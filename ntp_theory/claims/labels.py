@@ -1,8 +1,8 @@
-"""Every labelled statement of the implicit-bias theory, and which of them no claim checks yet."""
+"""Every labelled statement of the theory, and which of them no claim checks yet."""
 
 from __future__ import annotations
 
-__all__ = ["IMPLICIT_BIAS", "PENDING"]
+__all__ = ["IMPLICIT_BIAS", "LABELS", "MULTI_TOKEN", "PATH_STAR_AND_PLANNING", "PENDING"]
 
 
 def _names(prefix: str, words: str) -> tuple[str, ...]:
@@ -50,6 +50,60 @@ IMPLICIT_BIAS: tuple[str, ...] = (
 )
 """Labels of 2402.18551, of the papers that follow it, and of what is derived from them, in order of appearance."""
 
+PATH_STAR_AND_PLANNING: tuple[str, ...] = (
+    "pitfalls/small-machines",
+    "planning/small-machines",
+    *_names(
+        "pitfalls",
+        "path-star generator serialisation tokenisation arrow-format edge-packed informative-tokens data no-leak "
+        "solvable teacher-forcing teacherless reversed whole-sequence-reverse masked first-token-only objectives "
+        "clever-hans indecipherable-token chance-level reverse-cascade snowballing plateau depth-match node-count "
+        "metrics cpu-setting cpu-repo-serialisation cpu-conclusions models results-paper results-factorization "
+        "results-nextlat results-frydenlund in-weights public-code public-code-defects issues cost "
+        "frydenlund-2024 frydenlund-2025 other-objectives discrete-diffusion roll-the-dice faq",
+    ),
+    *_names(
+        "planning",
+        "gradient-split myopic-descent myopic-optimum myopia-gap local-bonus convergence convex-toy "
+        "forward-equality cut-hidden-states cut-keys-values two-definitions code-options bigram synthetic-task "
+        "synthetic-model breadcrumbs-control probes measured-gap synthetic-numbers gpt2-numbers pythia-numbers "
+        "multiplication public-code public-code-defects cost rofin crossing-path-star crossing-frozen-prefix",
+    ),
+)
+"""Labels of the pitfalls of next-token prediction and of planning for future tokens, in order of appearance."""
+
+MULTI_TOKEN: tuple[str, ...] = (
+    *_names(
+        "multitoken",
+        "loss erratum-factorisation architecture parameter-matched alternatives memory erratum-overhead "
+        "self-speculation sequential-heads sequential-gradients table-S7 table-1 table-S2 table-S3 survival "
+        "iid-gap other-results induction induction-toy arithmetic composition compute-cost choice-points rejoin "
+        "information-identity definition-L2 lemma-L3 erratum-L3-proof relative-information-sign product-heads "
+        "chain-residual capacity-decoupling bayes-floor linear neighbours",
+    ),
+    *_names(
+        "speculative",
+        "step acceptance-rate expected-tokens walltime operations exact-acceptance parallel-heads "
+        "block-verification sample-and-match acceptance-information head-not-optimal greedy-counterexample "
+        "greedy-equivalence margin-certificate enumeration mutation-argmax-draft mutation-residual "
+        "mutation-shared-r mutation-nucleus-match mutation-hf-32867 chi-square",
+    ),
+    *_names(
+        "medusa",
+        "heads medusa-1 medusa-2 tree sparse-tree erratum-acc-rate-fit typical-acceptance argmax-accepted "
+        "typical-set-size entropy-smoothing erratum-perfect-draft headline table-1 table-2 table-3 head-accuracy "
+        "defect-1 defect-2 defect-3 defect-4 defect-5 defect-6 defect-7",
+    ),
+    *_names(
+        "speculative",
+        "code-lingua code-eagle code-llmspeculativesampling code-romsto code-lucidrains",
+    ),
+)
+"""Labels of multi-token prediction, speculative sampling and Medusa, in order of appearance."""
+
+LABELS: tuple[str, ...] = IMPLICIT_BIAS + PATH_STAR_AND_PLANNING + MULTI_TOKEN
+"""Every label, in the order of the theory."""
+
 PENDING: tuple[str, ...] = (
     *_names(
         "bias",
@@ -58,5 +112,7 @@ PENDING: tuple[str, ...] = (
     *_names("geometry", "ufm-nuclear ufm-limit finite-part gram-collapse semantics saxe-dynamics"),
     *(label for label in IMPLICIT_BIAS if label.startswith(("attention/", "capacity/"))),
     *_names("classical", "perm cover-wendel"),
+    *PATH_STAR_AND_PLANNING,
+    *MULTI_TOKEN,
 )
 """Labels that may be named but have no claim: their subject is not in the library yet, or nothing can be checked."""

@@ -13,7 +13,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 from ..checks import Check, Evidence
 from ..errors import UsageError
-from .labels import IMPLICIT_BIAS
+from .labels import LABELS
 
 __all__ = [
     "BUDGETS",
@@ -101,7 +101,7 @@ def claim(
     """
 
     def register(run: Run) -> Run:
-        if label not in IMPLICIT_BIAS:
+        if label not in LABELS:
             raise UsageError(f"label is {label!r}; it must be one of the theory's labels")
         if label in _claims:
             raise UsageError(f"label is {label!r}, which is registered already; a label has one claim")
@@ -144,7 +144,7 @@ def labels(prefix: str = "") -> list[str]:
     """
     if prefix in _claims:
         return [prefix]
-    return sorted((label for label in _claims if label.startswith(prefix)), key=IMPLICIT_BIAS.index)
+    return sorted((label for label in _claims if label.startswith(prefix)), key=LABELS.index)
 
 
 def records(prefix: str = "") -> list[Claim]:

@@ -1,0 +1,1 @@
+"""Classical rates of max-margin training."""

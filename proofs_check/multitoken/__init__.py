@@ -1,0 +1,1 @@
+"""Multi-token prediction (arXiv 2404.19737)."""

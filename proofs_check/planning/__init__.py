@@ -1,0 +1,1 @@
+"""Do language models plan for future tokens? (arXiv 2404.00859)."""

@@ -1,0 +1,1 @@
+"""Speculative sampling (arXiv 2211.17192)."""

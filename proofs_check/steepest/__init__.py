@@ -1,0 +1,1 @@
+"""Steepest descent on separable data (arXiv 2502.04664)."""

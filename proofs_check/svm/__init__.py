@@ -1,0 +1,1 @@
+"""The NTP-SVM and its dual."""
