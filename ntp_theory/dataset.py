@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -390,3 +390,15 @@ class NTPDataset:
 def _check_dtype(dtype: torch.dtype) -> None:
     if dtype not in (torch.float64, torch.float32):
         raise UsageError(f"dtype must be torch.float64 or torch.float32, got {dtype!r}")
+
+
+def as_datasets(datasets: Iterable[NTPDataset]) -> list[NTPDataset]:
+    """A list of datasets, each of them looked at."""
+    try:
+        datasets = list(datasets)
+    except TypeError:
+        raise UsageError(f"datasets is {datasets!r}; it must be a sequence of NTPDataset") from None
+    for i, data in enumerate(datasets):
+        if not isinstance(data, NTPDataset):
+            raise UsageError(f"datasets[{i}] is {data!r}; it must be an NTPDataset")
+    return datasets

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,8 @@ __all__ = [
     "divisors",
     "generator",
     "one_of",
+    "positive",
+    "share",
     "sparse_rows",
     "sum_tolerance",
     "whole",
@@ -178,6 +182,28 @@ def whole(name: str, value: object, *, at_least: int, at_most: int | None = None
     if number < at_least or (at_most is not None and number > at_most):
         raise UsageError(f"{name} is {number}; it must be {rule}")
     return number
+
+
+def positive(name: str, value: object) -> float:
+    """A positive finite number as a float."""
+    number = math.nan
+    if _is_number(value):
+        with suppress(OverflowError):  # an int may be larger than every float
+            number = float(value)  # type: ignore[arg-type]
+    if not 0.0 < number < math.inf:
+        raise UsageError(f"{name} is {value!r}; it must be a positive finite number")
+    return number
+
+
+def share(name: str, value: object, *, below_one: bool = False) -> float:
+    """A number from 0 to 1 as a float; without 1 itself if ``below_one``."""
+    if _is_number(value) and (0 <= value < 1 or (value == 1 and not below_one)):  # type: ignore[operator]
+        return float(value)  # type: ignore[arg-type]
+    raise UsageError(f"{name} is {value!r}; it must be a number from 0 to {'below 1' if below_one else '1'}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def generator(rng: int | np.random.Generator) -> np.random.Generator:

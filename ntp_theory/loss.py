@@ -19,7 +19,6 @@ from torch import Tensor
 from .dataset import NTPDataset
 from .doors import as_decoder
 from .errors import UsageError
-from .scaled import Scaled
 from .softmax import context_ranges, gradient_residuals
 from .support import SupportPattern
 
@@ -29,7 +28,6 @@ __all__ = [
     "evaluate",
     "gradient",
     "gradient_parts",
-    "scaled_gradient",
     "unchecked_gradient",
 ]
 
@@ -213,46 +211,6 @@ def gradient_parts(weights: ArrayLike | Tensor, data: NTPDataset) -> GradientPar
     scale = (log_mass - log_scale).exp() if math.isfinite(log_scale) else torch.zeros_like(log_mass)
     tail = data.ranks.sum(tail.mul_(scale[:, None]).T @ data.embeddings)
     return GradientParts(data.ranks.sum(inside.T @ data.embeddings), tail, log_scale)
-
-
-def scaled_gradient(weights: Tensor, data: NTPDataset) -> Scaled:
-    """The gradient, every row with a scale of its own, so that none is lost to rounding or underflow.
-
-    Parameters
-    ----------
-    weights : Tensor (V, d)
-        In the type and on the device of ``data``; not looked at, as in `unchecked_gradient`.
-    data : NTPDataset
-
-    Returns
-    -------
-    Scaled (V, d)
-        Scales are the largest of a token's contributions over the contexts; NaN where logits are NaN or +inf.
-
-    Notes
-    -----
-    Source: ours (`bias/tail-exact`).
-
-    Examples
-    --------
-    >>> data = NTPDataset([[1.0]], [[1.0, 0.0, 0.0]])
-    >>> gradient = scaled_gradient(torch.tensor([[1e4], [0.0], [-1e4]], dtype=torch.float64), data)
-    >>> gradient.rows.T.tolist(), gradient.log_scale.T.tolist()
-    ([[-1.0, 1.0, 1.0]], [[-10000.0, -10000.0, -20000.0]])
-    """
-    log_ratio, log_odds, off = _parts(data.embeddings @ weights.T, data)
-    contexts, tokens = data.pattern.contexts, data.pattern.tokens
-    sizes = off + (data.weights.log() + torch.nn.functional.logsigmoid(log_odds))[:, None]
-    # on the supports q - p and -eps q are of one sign or not; each in logarithms, then the difference
-    apart = data.joint * log_ratio.expm1()
-    share = data.joint.log() + log_ratio + torch.nn.functional.logsigmoid(log_odds)[contexts]
-    top = torch.maximum(apart.abs().log(), share)
-    inside = apart.sign() * (apart.abs().log() - top).exp() - (share - top).exp()
-    sizes[contexts, tokens] = top
-    scale = data.ranks.max(sizes.amax(0))
-    values = (sizes - torch.where(scale > -torch.inf, scale, 0.0)).exp_()
-    values[contexts, tokens] *= inside.nan_to_num(nan=0.0)  # top is -inf where both parts are zero
-    return Scaled(data.ranks.sum(values.T @ data.embeddings), scale[:, None])
 
 
 def _checked_logits(weights: ArrayLike | Tensor, data: NTPDataset) -> Tensor:

@@ -67,8 +67,7 @@ class Scaled:
 
     def log_norm(self) -> float:
         """Natural logarithm of the Frobenius norm; -inf for zero."""
-        lengths = torch.linalg.vector_norm(self.rows, dim=1, keepdim=True).log() + self.log_scale
-        return 0.5 * float(torch.logsumexp(2.0 * lengths, 0)) if math.isfinite(float(lengths.max())) else -math.inf
+        return 0.5 * float(torch.logsumexp(2.0 * (self.rows.abs().log() + self.log_scale).flatten(), 0))
 
     def _at(self, top: Tensor) -> Tensor:
         """The rows relative to scales no smaller than their own."""

@@ -21,6 +21,7 @@ import ntp_theory as ntp
 from ntp_theory import construct, loss, runs
 from ntp_theory.dataset import NTPDataset
 from ntp_theory.descent import METHODS, GradientDescent, Trajectory, checkpoint, descend, smoothness_bound
+from ntp_theory.descent.gradients.residual import gradient_entries
 from ntp_theory.distributed import join_contexts, shard_contexts
 from ntp_theory.errors import UsageError
 
@@ -85,7 +86,7 @@ def functions(rank, group, folder):
     shard = shard_contexts(SEVERAL, group)
     found = []
     for weights in decoders():
-        parts, scaled = loss.gradient_parts(weights, shard), loss.scaled_gradient(weights, shard)
+        parts, scaled = loss.gradient_parts(weights, shard), gradient_entries(weights, shard)
         found.append(
             (
                 dataclasses.astuple(loss.evaluate(weights, shard)),
@@ -238,7 +239,7 @@ def test_losses_and_gradients(found):
     assert entropy == pytest.approx(SEVERAL.entropy, rel=1e-14) and single == pytest.approx(entropy, rel=1e-6)
     for weights, (parts, gradient, (inside, tail, log_scale), (rows, scales)) in zip(decoders(), values, strict=True):
         assert_close(parts, dataclasses.astuple(loss.evaluate(weights, SEVERAL)))
-        split, scaled = loss.gradient_parts(weights, SEVERAL), loss.scaled_gradient(weights, SEVERAL)
+        split, scaled = loss.gradient_parts(weights, SEVERAL), gradient_entries(weights, SEVERAL)
         assert_close([gradient, inside, tail], [loss.gradient(weights, SEVERAL), split.in_support, split.tail])
         assert_close([log_scale, scales, *rows], [split.log_scale, scaled.log_scale, *scaled.rows])
 

@@ -26,7 +26,6 @@ from ntp_theory.loss import (
     evaluate,
     gradient,
     gradient_parts,
-    scaled_gradient,
     unchecked_gradient,
 )
 from ntp_theory.subspace import project, project_complement
@@ -484,30 +483,3 @@ def test_the_small_difference_behind_kl_has_full_relative_accuracy(sign):
             found = mpf(float(_exp_minus_1_minus_x(torch.tensor(x, dtype=torch.float64))))
             # at |x| = 0.1, where expm1(x) - x takes over, x^2/2 is a twentieth of x
             assert abs(found / exact - 1) <= 50 * EPS
-
-
-@given(any_kind)
-def test_rows_of_the_scaled_gradient_keep_what_doubles_would_lose(case):
-    """Where no context with a choice of next tokens is in a token's support, the row is right relative to its own
-    scale, however small; elsewhere q - p limits it, as in `gradient`."""
-    data, weights = case
-    found, exact, delta = scaled_gradient(weights, data), Exact(weights, data), rounding(weights, data)
-    choice = torch.zeros(data.vocab_size, dtype=torch.bool)
-    choice[data.pattern.tokens[(data.pattern.sizes > 1)[data.pattern.contexts]]] = True
-    total = float((data.embeddings.abs().sum(0)).max())
-    with mpmath.workdps(60):
-        for z in range(data.vocab_size):
-            scale = mpmath.exp(mpf(float(found.log_scale[z])))
-            error = 4 * delta * total + 4 * EPS * abs(float(found.log_scale[z])) * total if scale else 0.0
-            unit = mpf(1) if bool(choice[z]) else scale
-            for i in range(data.dim):
-                true = exact.inside[z, i] + exact.tail_gradient[z, i]
-                assert abs(mpf(float(found.rows[z, i])) * scale - true) <= mpf(error) * unit
-
-
-def test_a_row_a_thousand_orders_below_the_others_is_there():
-    data = NTPDataset([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-    weights = torch.tensor([[9.0, -9.0], [-9.0, 9.0], [-3e3, -4e3]], dtype=torch.float64)
-    found = scaled_gradient(weights, data)
-    assert found.log_scale[2].item() == pytest.approx(-3009.0 - math.log(2.0), abs=1e-7)
-    assert found.rows[2].tolist() == [1.0, 0.0] and not found.dense()[2].any()

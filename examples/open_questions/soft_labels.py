@@ -27,7 +27,7 @@ from torch import Tensor
 
 import ntp_theory as ntp
 from ntp_theory import descent, figures
-from ntp_theory.descent.projection import finite_part
+from ntp_theory.descent.gradients.projection import finite_part
 from ntp_theory.descent.smoothness import default_step_size
 from ntp_theory.figures import style
 from ntp_theory.loss import gradient_parts

@@ -1,23 +1,23 @@
 """Gradient methods on the cross-entropy, the one loop that runs them, gradient flow, and what they leave behind."""
 
-from .adam import Adam, AdamW
-from .dual_momentum import DualMomentum
 from .ensemble import descend_many
-from .flow import flow
-from .gd import GradientDescent
-from .growing import GrowingStepDescent
-from .line_search import LineSearch
-from .methods import METHODS, Method, State
-from .momentum import HeavyBall, Nesterov
-from .normalised import NormalisedGradientDescent
+from .log_time.flow import flow
+from .methods.adam import Adam, AdamW
+from .methods.dual_momentum import DualMomentum
+from .methods.gd import GradientDescent
+from .methods.growing import GrowingStepDescent
+from .methods.line_search import LineSearch
+from .methods.momentum import HeavyBall, Nesterov
+from .methods.normalised import NormalisedGradientDescent
+from .methods.registry import METHODS, Method, State
+from .methods.sign import SignDescent, Signum
+from .methods.spectral import Muon, SpectralDescent
+from .methods.split import SplitNormalisedDescent
+from .methods.stochastic import StochasticGradientDescent, StochasticPairDescent
+from .methods.torch_optimizer import TorchOptimizer
 from .record import recorded_steps
 from .run import descend
-from .sign import SignDescent, Signum
 from .smoothness import smoothness_bound
-from .spectral import Muon, SpectralDescent
-from .split import SplitNormalisedDescent
-from .stochastic import StochasticGradientDescent, StochasticPairDescent
-from .torch_optimizer import TorchOptimizer
 from .trajectory import Record, Trajectory
 
 __all__ = [

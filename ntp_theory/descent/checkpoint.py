@@ -18,7 +18,7 @@ from .. import runs
 from ..dataset import NTPDataset
 from ..errors import CheckpointError, UsageError
 from ..loss import LossParts
-from .methods import Method
+from .methods.registry import Method
 from .trajectory import Record
 
 __all__ = ["Checkpoint"]

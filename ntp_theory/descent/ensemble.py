@@ -12,18 +12,17 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ..dataset import NTPDataset
+from ..dataset import NTPDataset, as_datasets
 from ..doors import whole
 from ..errors import SolverError, UsageError
 from ..loss import LossParts, _log_parts, _loss_parts, _summands
-from ..margin.batch import _as_datasets
 from ..runs import Progress
 from .coordinates import Coordinates
-from .gd import GradientDescent
 from .iteration import Iteration, side_by_side
-from .methods import Method, find_method
+from .methods.gd import GradientDescent
+from .methods.registry import Method, find_method
 from .record import Schedule, recorded_steps
-from .run import _start, descend
+from .run import descend, starting_decoder
 from .smoothness import default_step_size
 from .trajectory import Record, Trajectory
 
@@ -117,13 +116,13 @@ def _jobs(datasets: NTPDataset | Iterable[NTPDataset], init: Iterable[ArrayLike 
         raise UsageError(f"init is {init!r}; it must be a sequence of decoders") from None
     if isinstance(datasets, NTPDataset):
         datasets = [datasets] * (1 if starts is None else len(starts))
-    datasets = _as_datasets(datasets)
+    datasets = as_datasets(datasets)
     if starts is None:
         starts = [None] * len(datasets)
     if len(starts) != len(datasets):
         raise UsageError(f"init has {len(starts)} starts for {len(datasets)} datasets; it must have one for each")
     pairs = zip(datasets, starts, strict=True)
-    return [_Job(number, data, _start(data, start)) for number, (data, start) in enumerate(pairs)]
+    return [_Job(number, data, starting_decoder(data, start)) for number, (data, start) in enumerate(pairs)]
 
 
 def _batches(jobs: Sequence[_Job]) -> list[list[_Job]]:

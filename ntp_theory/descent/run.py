@@ -18,7 +18,7 @@ from ..errors import SolverError, UsageError
 from ..loss import LossParts, evaluate
 from ..runs import Progress
 from .checkpoint import Checkpoint
-from .methods import Method, State, find_method
+from .methods.registry import Method, State, find_method
 from .record import Schedule, recorded_steps
 from .trajectory import Record, Trajectory
 
@@ -96,7 +96,7 @@ def descend(
     steps = whole("steps", steps, at_least=0)
     schedule = recorded_steps(record, steps)
     method = find_method(method, step_size)
-    start = _start(data, init)
+    start = starting_decoder(data, init)
     _check_arguments(data, method, steps, schedule, start)
     step, state = 0, method.init(data, start)
     records: list[Record] = []
@@ -133,7 +133,8 @@ def descend(
     return Trajectory.from_records(records, data, method=method.name, step_size=state.step_size)
 
 
-def _start(data: NTPDataset, init: ArrayLike | Tensor | None) -> Tensor:
+def starting_decoder(data: NTPDataset, init: ArrayLike | Tensor | None) -> Tensor:
+    """W_0, zero if none is given; the loss there must be finite."""
     shape = (data.vocab_size, data.dim)
     if init is None:
         return data.embeddings.new_zeros(shape)

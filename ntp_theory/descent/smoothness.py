@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from contextlib import suppress
-
-import numpy as np
 import torch
 
 from ..dataset import NTPDataset
-from ..errors import UsageError
 
-__all__ = ["check_step_size", "default_step_size", "smoothness_bound"]
+__all__ = ["default_step_size", "smoothness_bound"]
 
 
 def smoothness_bound(data: NTPDataset) -> float:
@@ -68,30 +63,3 @@ def default_step_size(data: NTPDataset) -> float:
     """
     bound = smoothness_bound(data)
     return 1 / bound if bound > 0.0 else 1.0
-
-
-def check_step_size(step_size: object) -> float:
-    """A step size as a float: positive and finite.
-
-    Above two over the smoothness constant descent is not promised, but not impossible either, so a large step
-    size is not refused; the recorded losses show what it does.
-
-    Raises
-    ------
-    UsageError
-        If it is not a positive finite number.
-
-    Examples
-    --------
-    >>> check_step_size(0.0)
-    Traceback (most recent call last):
-    ...
-    ntp_theory.errors.UsageError: step_size is 0.0; it must be a positive finite number
-    """
-    number = math.nan
-    if isinstance(step_size, int | float | np.integer | np.floating) and not isinstance(step_size, bool):
-        with suppress(OverflowError):  # an int may be larger than every float
-            number = float(step_size)
-    if not 0.0 < number < math.inf:
-        raise UsageError(f"step_size is {step_size!r}; it must be a positive finite number")
-    return number

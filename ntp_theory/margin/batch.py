@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ..dataset import NTPDataset
-from ..errors import NotSeparableError, SolverError, UsageError
+from ..dataset import NTPDataset, as_datasets
+from ..errors import NotSeparableError, SolverError
 from .dual import DualIterate, solve_dual, solve_duals
 from .outcome import TOL, answer, check_limits, unconstrained
 from .problem import DualProblem
@@ -56,7 +56,7 @@ def solve_svms(
     NotSeparableError [('#0', '#1', 0.6)]
     """
     check_limits(tol, max_iterations)
-    datasets = _as_datasets(datasets)
+    datasets = as_datasets(datasets)
     answers: dict[int, SVMSolution | NotSeparableError | SolverError] = {}
     alike: dict[object, list[int]] = {}
     for i, data in enumerate(datasets):
@@ -71,17 +71,6 @@ def solve_svms(
             for i, data, found in zip(some, batch, _solve(batch, tol, max_iterations), strict=True):
                 answers[i] = _outcome(data, found, tol)
     return [answers[i] for i in range(len(datasets))]
-
-
-def _as_datasets(datasets: Iterable[NTPDataset]) -> list[NTPDataset]:
-    try:
-        datasets = list(datasets)
-    except TypeError:
-        raise UsageError(f"datasets is {datasets!r}; it must be a sequence of NTPDataset") from None
-    for i, data in enumerate(datasets):
-        if not isinstance(data, NTPDataset):
-            raise UsageError(f"datasets[{i}] is {data!r}; it must be an NTPDataset")
-    return datasets
 
 
 def _cut(numbers: list[int], like: NTPDataset) -> list[list[int]]:

@@ -17,11 +17,11 @@ from ntp_theory import runs
 from ntp_theory.construct import random
 from ntp_theory.dataset import NTPDataset
 from ntp_theory.descent import checkpoint, descend
-from ntp_theory.descent.adam import Adam, AdamW
 from ntp_theory.descent.checkpoint import _packed, _unpacked
-from ntp_theory.descent.sign import SignDescent, Signum
-from ntp_theory.descent.spectral import Muon, SpectralDescent
-from ntp_theory.descent.torch_optimizer import TorchOptimizer
+from ntp_theory.descent.methods.adam import Adam, AdamW
+from ntp_theory.descent.methods.sign import SignDescent, Signum
+from ntp_theory.descent.methods.spectral import Muon, SpectralDescent
+from ntp_theory.descent.methods.torch_optimizer import TorchOptimizer
 from ntp_theory.errors import CheckpointError
 from ntp_theory.loss import unchecked_gradient
 from ntp_theory.scaled import Scaled

@@ -4,7 +4,7 @@ Error bounds. In coordinates a logit is a sum of numbers no larger than `sizes`,
 of |W| |h| and d, its rounding and that of the residual are those of tests/test_loss.py. Adding the step to C rounds
 like adding it to W, as it shows in W. An orthonormal basis from m reflections of d entries is off by 10 m d EPS, and so
 are the features; that is the number of terms here. For eta < 2/L errors of W do not grow from step to step (see
-tests/descent/test_gd.py), so those of all steps add up.
+tests/descent/methods/test_gd.py), so those of all steps add up.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ntp_theory.descent.coordinates import Coordinates
 from ntp_theory.descent.iteration import Iteration
 from ntp_theory.descent.smoothness import default_step_size
 from ntp_theory.loss import unchecked_gradient
-from tests.descent.test_gd import STEPS, gradient_error, larger_fractions
+from tests.descent.methods.test_gd import STEPS, gradient_error, larger_fractions
 from tests.test_loss import EPS, any_kind, total_size
 
 KINDS = ("entries", "orthogonal", "gram")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import torch
@@ -13,8 +10,7 @@ from hypothesis import strategies as st
 
 from ntp_theory.construct import a2
 from ntp_theory.dataset import NTPDataset
-from ntp_theory.descent.smoothness import check_step_size, default_step_size, smoothness_bound
-from ntp_theory.errors import UsageError
+from ntp_theory.descent.smoothness import default_step_size, smoothness_bound
 from ntp_theory.testing import datasets, decoders
 
 
@@ -63,31 +59,3 @@ def test_both_shapes_of_the_gram_matrix_agree():
 def test_embeddings_of_zero_have_a_step_size_too():
     data = NTPDataset([[0.0, 0.0]], [[0.5, 0.5]])
     assert smoothness_bound(data) == 0.0 and default_step_size(data) == 1.0
-
-
-@pytest.mark.parametrize("good", [1, 0.5, 1e300, 5e-324, np.float32(0.25), np.int64(3)])
-def test_step_sizes_that_are_taken(good):
-    found = check_step_size(good)
-    assert type(found) is float and found == good
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        0.0,
-        -1.0,
-        math.nan,
-        math.inf,
-        -math.inf,
-        10**400,
-        True,
-        "0.5",
-        None,
-        1j,
-        np.complex128(1),
-        Fraction(1, 2),
-    ],
-)
-def test_step_sizes_that_are_refused(bad):
-    with pytest.raises(UsageError, match=r"step_size is .*; it must be a positive finite number"):
-        check_step_size(bad)

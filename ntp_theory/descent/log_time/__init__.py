@@ -1,0 +1,1 @@
+"""Gradient flow in the logarithm of time."""

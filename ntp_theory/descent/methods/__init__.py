@@ -1,0 +1,1 @@
+"""The gradient methods, one a file, and their names."""
