@@ -1,20 +1,24 @@
-"""Sphinx configuration; two pages are generated from the package, so that they cannot drift from it."""
+"""Sphinx configuration; the pages on names and on statements are made from the code, and cannot drift from it."""
 
 from __future__ import annotations
 
 import inspect
-import re
-from collections import Counter
-from itertools import groupby
+import sys
 from pathlib import Path
 from types import ModuleType
 
 from sphinx.application import Sphinx
 
 import ntp_theory
-import ntp_theory.claims
 
 HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]  # the modules beside this one, and proofs_check
+
+import statement_graph  # noqa: E402
+import statement_pages  # noqa: E402
+
+from proofs_check import registry  # noqa: E402
+
 GENERATED = HERE / "_generated"
 
 project = "ntp_theory"
@@ -61,61 +65,14 @@ def api_page() -> str:
     )
 
 
-def claims_page() -> str:
-    """Every claim in the registry, linked to the theory page where that explains it, and the labels without a check."""
-    records = ntp_theory.claims.records()
-    explained = set(re.findall(r"^\((\S+)\)=$", (HERE / "theory.md").read_text(encoding="utf-8"), re.MULTILINE))
-    counts = Counter(claim.evidence for claim in records)
-    lines = [
-        "# The claims",
-        "",
-        f"The library checks {len(records)} labelled statements: "
-        + ", ".join(f"{counts[kind]} {kind}" for kind in ("exact", "certified", "measured"))
-        + ". `ntp-theory verify` runs them all; `ntp.claims.check(label)` runs one, or all whose labels begin so."
-        " The evidence named here is the strongest that a check of the claim may state.",
-    ]
-    for paper, claims in groupby(records, key=lambda claim: claim.label.split("/")[0]):
-        lines += ["", f"## `{paper}/`"]
-        for claim in claims:
-            lines += [
-                "",
-                f"({anchor(claim.label)})=",
-                f"### `{claim.label}`",
-                "",
-                markdown(claim.statement),
-                "",
-                f"*Source:* {markdown(claim.source)}. *Evidence:* {claim.evidence}. *Verdict:* {claim.verdict}.",
-            ]
-            if claim.label in explained:
-                lines[-1] += f" [In the theory page](#{claim.label})."
-            lines += ["", *(f"- *{budget}:* {markdown(shown)}" for budget, shown in claim.budgets.items())]
-    lines += ["", "## Not checked yet", ""]
-    lines += [", ".join(f"`{label}`" for label in ntp_theory.claims.PENDING) + "."]
-    return "\n".join(lines) + "\n"
-
-
-def anchor(label: str) -> str:
-    """The target of a claim on the page of claims; docutils folds the case of targets."""
-    return f"claim/{label}".lower()
-
-
-def markdown(text: str) -> str:
-    """Plain text with backticks as Markdown: formulas are not markup, and labels are links."""
-    known = set(ntp_theory.claims.labels())
-    parts = text.split("`")
-    for i, part in enumerate(parts):
-        if i % 2 == 0:
-            parts[i] = re.sub(r"([\\*_<>\[\]{}$~^|#])", r"\\\1", part)
-        else:
-            parts[i] = f"[`{part}`](#{anchor(part)})" if part in known else f"`{part}`"
-    return "".join(parts)
-
-
 def generate(app: Sphinx) -> None:
     """Write the generated pages before Sphinx reads its sources."""
     GENERATED.mkdir(exist_ok=True)
     (GENERATED / "api.md").write_text(api_page(), encoding="utf-8")
-    (GENERATED / "claims.md").write_text(claims_page(), encoding="utf-8")
+    for name, text in statement_pages.pages().items():
+        (GENERATED / name).parent.mkdir(parents=True, exist_ok=True)
+        (GENERATED / name).write_text(text, encoding="utf-8")
+    statement_graph.draw({label: registry.load(label) for label in registry.labels()}, GENERATED / "graph.svg")
 
 
 def setup(app: Sphinx) -> None:

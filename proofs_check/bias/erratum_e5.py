@@ -22,7 +22,7 @@ statement = Statement(
     source="2402.18551 Eq. (30)",
     verdict="refuted as written",
     repair="proved",
-    needs=["bias/split", "bias/theorem-1-lower"],
+    needs=["bias/split"],
 )
 
 p, a, x = sp.symbols("p a x", positive=True)

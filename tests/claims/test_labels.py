@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
 from ntp_theory import claims
+from proofs_check import registry
+from proofs_check.citations import LABEL, ROOT, files
 
-ROOT = Path(__file__).parents[2]
-FILES = sorted(
-    path
-    for folder in ("ntp_theory", "tests", "examples", "docs", "proofs_check", ".")
-    for path in (ROOT / folder).glob("*" if folder == "." else "**/*")
-    if path.suffix in (".py", ".md")
-    and path.is_file()
-    # built pages repeat the sources; the tests of the registry name labels that must not exist
-    and not {"_build", "_generated"} & set(path.parts)
-    and path.parent != ROOT / "tests" / "claims"
-)
-PAPERS = "bias|svm|geometry|attention|capacity|steepest|classical|pitfalls|planning|multitoken|speculative|medusa"
-# not inside a path, which goes on with a slash or a suffix; `bias/sharp-gd-*` names a family
-LABEL = re.compile(rf"(?<![\w/.-])(?:{PAPERS})/[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*(?:-\*)?(?![\w/]|\.\w)")
+# The tests of the registry name labels that must not exist.
+FILES = [path for path in files() if path.parent != ROOT / "tests" / "claims"]
 PLACEHOLDERS = {"bias/x", "bias/theorem-9", "bias/erratum-E"}  # what tests of other things make up or cut short
 
 
@@ -55,6 +42,18 @@ def test_no_label_twice():
         75,
         84,
     ]
+
+
+def test_every_statement_on_the_implicit_bias_is_decided():
+    decided = set(registry.labels())
+    assert set(claims.IMPLICIT_BIAS) <= decided
+
+
+def test_claims_and_proofs_are_about_the_same_sources():
+    decided = registry.labels()
+    sources = {label: (claims.record(label).source, registry.load(label).source) for label in claims.labels()}
+    assert all(label in decided for label in sources)
+    assert not {label: pair for label, pair in sources.items() if pair[0] != pair[1]}
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from proofs_check import registry
 from proofs_check.__main__ import main
 from tests.proofs_check.builders import changed
 from tests.proofs_check.by_hand import LINE, OVERLAP
@@ -61,14 +62,37 @@ def test_output_that_nobody_takes(tmp_path):
         assert done.returncode == status and complaint in done.stderr and done.stderr.count("\n") == (status == 2)
 
 
-def test_calls_that_are_wrong(capsys):
-    assert main([]) == 2
-    assert "certificate" in capsys.readouterr().out
-    for call in (["certificate"], ["theorem"], ["certificate", "--loud", "x"]):
-        with pytest.raises(SystemExit) as raised:
-            main(call)
-        assert raised.value.code == 2
-        assert capsys.readouterr().err.count("\n") == 1
+@pytest.mark.parametrize("call", [["certificate"], ["certificate", "--loud", "x"], ["--loud"], ["--processes", "0"]])
+def test_calls_that_are_wrong(call, capsys):
+    with pytest.raises(SystemExit) as raised:
+        main(call)
+    assert raised.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_label_that_there_is_not(capsys):
+    assert main(["bias/split", "theorem"]) == 2
+    out, err = capsys.readouterr()
+    assert not out and "'theorem'" in err and err.count("\n") == 1
+
+
+def test_one_statement_in_full(capsys):
+    assert main(["bias/split"]) == 0
+    out = capsys.readouterr().out
+    assert "CE(W) - H" in out and "verdict: proved" in out and "[proved; " in out
+
+
+def test_statements_as_json(capsys):
+    assert main(["bias/split", "bias/erratum-E5", "--json", "--processes", "1"]) == 0
+    found = {report["label"]: report for report in json.loads(capsys.readouterr().out)["statements"]}
+    assert found["bias/split"]["verdict"] == "proved" and found["bias/split"]["as_recorded"]
+    assert found["bias/erratum-E5"]["verdict"] == "refuted as written; repaired: proved"
+
+
+def test_a_verdict_that_differs_is_an_error(capsys, monkeypatch):
+    monkeypatch.setattr(registry.load("bias/split"), "verdict", "refuted as written")
+    assert main(["bias/split"]) == 1
+    assert "verdict: proved (recorded: refuted as written)" in capsys.readouterr().out
 
 
 def test_runs_without_any_package(tmp_path):
@@ -87,7 +111,8 @@ def test_runs_without_any_package(tmp_path):
 
 
 def test_imports_only_the_standard_library():
-    files = [*(ROOT / "proofs_check").glob("*.py"), *(ROOT / "proofs_check" / "certificates").glob("*.py")]
+    folder = ROOT / "proofs_check"
+    files = [folder / "__init__.py", folder / "__main__.py", *(folder / "certificates").glob("*.py")]
     assert len(files) > 8
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
