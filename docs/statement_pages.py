@@ -70,7 +70,9 @@ def _index(shown: list[str], proofs: dict[str, Statement], checked: dict[str, cl
         "",
         "What rests on what, the ground on the left:",
         "",
-        "```{image} graph.svg\n:alt: The graph of the statements: an edge leads from each to those that rest on it.\n```",
+        "```{image} graph.svg",
+        ":alt: The graph of the statements; an edge leads from each to those that rest on it.",
+        "```",
     ]
     for family, labels in groupby(shown, key=lambda label: label.split("/")[0]):
         lines += ["", f"## `{family}/`", "", "| statement | proof | numeric evidence | source |", "|---|---|---|---|"]
@@ -114,11 +116,7 @@ def _page(
         lines += ["", f"`python -m proofs_check {label}` runs it."] if proof.steps else []
     if record:
         lines += ["", "## Numeric evidence", "", _linked(record.statement, known), ""]
-        lines += [
-            f"*{record.evidence.capitalize()}*; the statement {record.verdict}.".replace(
-                "statement r", "statement is r"
-            )
-        ]
+        lines += [f"*Evidence:* {record.evidence}. *Verdict:* {record.verdict}."]
         lines += ["", *(f"- *{budget}:* {_linked(shown, known)}" for budget, shown in record.budgets.items())]
     rests = [need for need in proof.needs if need in known] if proof else []
     for title, others in (("Rests on", rests), ("What rests on it", resting)):

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..dataset import NTPDataset
 from ..doors import one_of
 
-__all__ = ["KINDS", "datasets", "decoders", "probability_rows"]
+__all__ = ["KINDS", "datasets", "decoders", "independent_rows", "probability_rows"]
 
 KINDS = ("any", "independent", "dependent", "repeated", "one-hot", "full-support")
 """Kinds of dataset that `datasets` draws."""
@@ -69,7 +69,7 @@ def datasets(
     v = draw(st.integers(2, max_vocab_size))
     if kind == "independent":
         m = min(m, max_dim)
-        h = draw(_independent(m, draw(st.integers(m, max_dim))))
+        h = draw(independent_rows(m, draw(st.integers(m, max_dim))))
     else:
         h = draw(_distinct(m, draw(st.integers(1, max_dim)), dependent=kind == "dependent"))
     mask = draw(_supports(m, v, kind))
@@ -154,7 +154,7 @@ def _entries(count: int) -> st.SearchStrategy[list[float]]:
 
 
 @st.composite
-def _independent(draw: st.DrawFn, m: int, d: int) -> NDArray[np.float64]:
+def independent_rows(draw: st.DrawFn, m: int, d: int) -> NDArray[np.float64]:
     """Full rank by construction: a triangle with +-1, +-2 on its diagonal, columns shuffled."""
     h = np.array(draw(_entries(m * d))).reshape(m, d)
     h[:, :m] = np.tril(h[:, :m], -1)
