@@ -73,9 +73,9 @@ def datasets_of_case(
         smallest = v if case == "finite" else 1
         support = draw(st.lists(st.sampled_from(tokens), min_size=smallest, max_size=v, unique=True))
         row[support] = draw(st.lists(st.integers(1, 9), min_size=len(support), max_size=len(support)))
-    factors = draw(st.sampled_from([2.0, 0.5, 3.0]))
+    factor = draw(st.sampled_from([2.0, 0.5, 4.0]))  # exact, whatever the embedding
     coordinates = np.zeros((first + others, 1 + others))
-    coordinates[:first, 0] = (1.0, -factors if case == "finite" else factors)[:first]
+    coordinates[:first, 0] = (1.0, -factor if case == "finite" else factor)[:first]
     coordinates[first:, 0] = draw(st.lists(st.integers(-2, 2), min_size=others, max_size=others))
     coordinates[first:, 1:] = np.eye(others)
     basis = draw(independent_rows(1 + others, draw(st.integers(1 + others, max_dim))))
