@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
-__all__ = ["entropy", "is_zero", "log_softmax", "positive_on", "positives", "reals", "softmax"]
+__all__ = ["entropy", "is_zero", "log_softmax", "over_pairs", "positive_on", "positives", "reals", "softmax"]
 
 
 def reals(name: str, count: int) -> list[sp.Symbol]:
@@ -69,3 +69,16 @@ def positive_on(polynomial: sp.Expr, symbol: sp.Symbol, low: sp.Expr, high: sp.E
     poly = sp.Poly(polynomial, symbol, domain="QQ")
     low, high = sp.Rational(low), sp.Rational(high)
     return bool(poly.count_roots(low, high) == 0 and poly.eval(low) > 0)
+
+
+def over_pairs(polynomial: sp.Expr, x: sp.Symbol, y: sp.Symbol, moments: Sequence[sp.Expr]) -> sp.Expr:
+    """``sum_u sum_v s_u s_v f(x_u, x_v)`` in the moments ``m_i = sum_u s_u x_u^i``, for any number of terms.
+
+    Examples
+    --------
+    >>> x, y, m1, m2 = sp.symbols("x y m1 m2")
+    >>> over_pairs((x - y) ** 2 / 2, x, y, [1, m1, m2])
+    -m1**2 + m2
+    """
+    terms = sp.Poly(polynomial, x, y).terms()
+    return sp.expand(sum(c * moments[a] * moments[b] for (a, b), c in terms))

@@ -14,7 +14,7 @@ import numpy as np
 
 from .rational import Nearest, Vector, dot, nearest, null_space, project, rank
 
-__all__ = ["Data", "as_matrix", "draw", "sep_incompat", "standard"]
+__all__ = ["Data", "as_matrix", "draw", "extensions", "sep_incompat", "standard"]
 
 # Matrices (V, d) are flat lists here, row after row: entry (v, i) is at v * d + i.
 
@@ -127,6 +127,33 @@ def draw(
         rows.append([Fraction(c, sum(counts)) for c in counts])
     masses = [1 if uniform else rng.randint(1, 9) for _ in range(contexts)]
     return Data(embeddings, rows, [Fraction(c, sum(masses)) for c in masses])
+
+
+def extensions(data: Data) -> list[Data]:
+    """The data with ever larger supports, the last of them extended (`bias/any-data`); probabilities become uniform.
+
+    While the NTP-SVM is infeasible, multipliers u >= 0, not all 0, make sum u_i a_i vanish modulo F. A matrix with
+    <a_i, W> >= 0 throughout and W orthogonal to F then has <a_i, W> = 0 where u_i > 0: these tokens join the supports.
+    In the end the NTP-SVM is feasible: its answer is strict wherever such a matrix can be.
+
+    Examples
+    --------
+    >>> one = Fraction(1)
+    >>> data = Data([[one], [-one]], [[one, 0, 0], [one, 0, 0]], [one / 2, one / 2])
+    >>> [stage.supports for stage in extensions(data)]
+    [[[0], [0]], [[0, 1], [0, 1]], [[0, 1, 2], [0, 1, 2]]]
+    """
+    chain = [data]
+    while chain[-1].margins and chain[-1].svm.point is None:
+        last = chain[-1]
+        multipliers = zip(last.margins, last.svm.multipliers, strict=True)
+        joining = {pair for pair, multiplier in multipliers if multiplier}
+        rows = []
+        for j, support in enumerate(last.supports):
+            support = [v for v in range(data.vocab_size) if v in support or (j, v) in joining]
+            rows.append([Fraction(v in support, len(support)) for v in range(data.vocab_size)])
+        chain.append(Data(data.embeddings, rows, data.weights))
+    return chain
 
 
 def sep_incompat() -> Data:

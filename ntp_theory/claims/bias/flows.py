@@ -89,9 +89,7 @@ def _at_the_end(name: str, limit: Limit) -> Iterator[Check]:
     assert run.log_derivative is not None
     weights, s = run.weights[-1], run.log_times.tolist()[-1]
     slope = float((run.log_derivative[-1] - limit.direction).norm()) / norm
-    finite = float((data_subspace(limit.data).project(weights) - limit.finite).norm()) / max(
-        1.0, float(limit.finite.norm())
-    )
+    finite = float((data_subspace(limit.data).project(weights) - limit.finite).norm()) / size
     mass = (torch.log_softmax(limit.data.embeddings @ weights.T, 1) + s).exp() * limit.data.weights[:, None]
     active = limit.duals > 0
     duals = float((mass / limit.duals - 1)[active].abs().max())
