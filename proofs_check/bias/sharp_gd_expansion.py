@@ -1,0 +1,146 @@
+"""On separable data gradient descent goes to infinity as W_mm log k plus a constant matrix.
+
+    W_k = W_mm log k + W~ + o(1),   P_F W~ = W*
+
+W* minimises CE_F on F, and W_mm = sum_i alpha_i a_i is the smallest matrix off F with <a_i, W> >= 1 for all i, where
+i = (j, v) runs over contexts and off-support tokens and a_i = P_perp (e_z - e_v) h_j^T. Hypotheses: alpha_i > 0 for
+every active constraint, and 0 < eta < 2/L, L the smoothness constant of CE; the start is arbitrary. Also
+sum alpha_i = ||W_mm||^2.
+
+Proof. With t = eta k compare W_k with U(t) = W* + W_mm log t + X + v/t, where X solves pi_j c_i exp(-<a_i, X>) =
+alpha_i for active i, c_i = pbar_{j,z} exp(-<(e_z - e_v) h_j^T, W*>) (where normals are dependent, for one of the
+possible alpha: `bias/offset`), and H_F v = -P_F sum alpha_i (e_v - pbar_j) h_j^T. Let theta be the least slack
+<a_i, W_mm> - 1 of the inactive constraints and m = min(theta, 1). (1) U misses a gradient step by O(k^(-1-m)). (2) A
+step does not expand distances, so r = W_k - U is bounded. (3) On bounded sets the Hessian is at least mu/k on the sum A
+of F and the span of the active a_i, where its pairs of tokens vanish together at 0 alone: the A part of r tends to 0.
+(4) Outside A only inactive constraints move W, by O(k^(-1-m)): that part of r converges. Gradient flow: with k = t.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from ..kit.algebra import is_zero
+from ..statement import Statement
+
+statement = Statement(
+    "bias/sharp-gd-expansion",
+    source="derived (D4)",
+    verdict="proved",
+    needs=["bias/split", "bias/smoothness", "bias/definition-3", "bias/any-data"],
+)
+
+# x = 1/t, y = x^theta. One context of weight p: one active token (multiplier alpha), all other active ones (beta), all
+# inactive ones (odds x y c). Along v/t the exponential of a token is multiplied by 1 + x d, and the sum over the
+# support by 1 + x m: d and m are bounded functions of x, with any number of tokens behind m.
+x, y, p, alpha, beta, c, q, eta, k = sp.symbols("x y p alpha beta c q eta k", positive=True)
+d, d2, m, m2, n = sp.symbols("d d2 m m2 n", real=True)
+active = x * alpha / p * (1 + x * d) / (1 + x * m)
+others = x * beta / p * (1 + x * n) / (1 + x * m)
+inactive = x * y * c / (1 + x * m)
+total = active + others + inactive
+
+
+def bounded(expression: sp.Expr) -> bool:
+    """Whether a rational function of x and y is bounded near x = y = 0: its denominator does not vanish there."""
+    return bool(sp.denom(sp.cancel(expression)).subs({x: 0, y: 0}) != 0)
+
+
+@statement.proves("||W_mm||^2 = sum alpha_i <a_i, W_mm> in any dimension: sum alpha_i, by slackness")
+def sum_of_multipliers() -> bool:
+    rows, dim = sp.symbols("n D", integer=True, positive=True)
+    normals, multipliers = sp.MatrixSymbol("A", rows, dim), sp.MatrixSymbol("alpha", rows, 1)
+    decoder = normals.T * multipliers
+    return bool(decoder.T * decoder == multipliers.T * (normals * decoder))
+
+
+@statement.proves("X exists: it minimises sum c_i e^(-x_i) + alpha_i x_i, whose terms grow to both sides")
+def potential() -> bool:
+    coordinate = sp.Symbol("x_i", real=True)
+    term = c * sp.exp(-coordinate) + alpha * coordinate
+    grows = [sp.limit(term, coordinate, end) == sp.oo for end in (-sp.oo, sp.oo)]
+    return all(grows) and is_zero(sp.diff(term, coordinate) + c * sp.exp(-coordinate) - alpha)
+
+
+@statement.proves("(1) at U: pi softmax_v = alpha/t + O(t^-2) if active, with sum alpha a = W_mm; else O(t^-1-theta)")
+def residual_off_f() -> bool:
+    first = (p * active / (1 + total) - alpha * x) / x**2
+    return bounded(first) and bounded(p * inactive / (1 + total) / (x * y)) and not bounded(first / x)
+
+
+@statement.proves("(1) at U, in-support: pi (softmax_z - q_z) = (pi q_z (d_z - q d) - q_z sum alpha)/t + O(t^-1-m)")
+def residual_on_f() -> bool:
+    # The first part is the Hessian of CE_F applied to v, the second the force of the tail: by definition of v they
+    # cancel on F. d_z and its mean q d = m are expanded to second order, alpha sums over active tokens.
+    softmax = q * (1 + x * d + x**2 * d2) / (1 + x * m + x**2 * m2) / (1 + x * alpha / p * (1 + x * n) + x * y * c)
+    rest = p * (softmax - q) - x * (p * q * (d - m) - q * alpha)
+    at_zero = rest.subs(y, 0)
+    return bounded(at_zero / x**2) and bounded((rest - at_zero) / (x * y))
+
+
+@statement.proves("(1) d/dx log sum q_z exp(x d_z) at 0 is q d; diag(q) d - q (q d) has the entries q_z (d_z - q d)")
+def hessian_form() -> bool:
+    weights, slopes = sp.symbols("q1:4", positive=True), sp.symbols("d1:4", real=True)
+    mean = sum(w * s for w, s in zip(weights, slopes, strict=True))
+    level = sp.log(sum(w * sp.exp(x * s) for w, s in zip(weights, slopes, strict=True)))
+    normed = {weights[2]: 1 - weights[0] - weights[1]}
+    image = (sp.diag(*weights) - sp.Matrix(weights) * sp.Matrix([weights])) * sp.Matrix(slopes)
+    entries = sp.Matrix([w * (s - mean) for w, s in zip(weights, slopes, strict=True)])
+    return is_zero((sp.diff(level, x).subs(x, 0) - mean).subs(normed)) and is_zero(image - entries)
+
+
+@statement.proves("(1) U moves by eta/t W_mm + O(k^-2) a step: log(1 + 1/k) = 1/k + O(k^-2), 1/k - 1/(k+1) = O(k^-2)")
+def increments() -> bool:
+    first = sp.limit(k**2 * (sp.log(1 + 1 / k) - 1 / k), k, sp.oo)
+    return bool(first == -sp.Rational(1, 2)) and bool(sp.limit(k**2 * (1 / k - 1 / (k + 1)), k, sp.oo) == 1)
+
+
+@statement.proves("(2) 0 <= h <= L, eta < 2/L: 1 - eta h, the spectrum of a mean Hessian, is in [-1 + const, 1]")
+def nonexpansive() -> bool:
+    u, w = sp.symbols("u w", nonnegative=True)  # h = L u/(1+u), eta = (2/L) w/(1+w)
+    factor = 1 - 2 * u / (1 + u) * w / (1 + w)
+    above, below = sp.factor(1 - factor), sp.factor(1 + factor - 2 / (1 + w))  # the constant is 2 - eta L
+    return above.is_nonnegative is True and below.is_nonnegative is True
+
+
+@statement.proves("(2) the misses sum_k k^(-1-m) <= 1 + 1/m are finite, so ||W_k - U|| <= its first value + const")
+def summable() -> bool:
+    small, t = sp.symbols("m t", positive=True)
+    return is_zero(sp.integrate(t ** (-1 - small), (t, 1, sp.oo)) - 1 / small)
+
+
+@statement.proves("(3) the Hessian form of a context is the sum over pairs of tokens of s_u s_w (x_u - x_w)^2: any V")
+def pairs() -> bool:
+    one, other = sp.symbols("x_u x_w")
+    moments = sp.symbols("S0:3")  # S_i = sum_u s_u x_u^i: sums over u and w of monomials factor
+    terms = sp.Poly((one - other) ** 2 / 2, one, other).terms()
+    double = sum(value * moments[i] * moments[j] for (i, j), value in terms)
+    return is_zero(double - (moments[0] * moments[2] - moments[1] ** 2))
+
+
+@statement.proves("(3) logits within R of U: softmax within e^(-2R), so pairs weigh >= const, active ones >= const/k")
+def weights_of_pairs() -> bool:
+    size, share, low, high = sp.symbols("R s a b", positive=True)
+    # s_v e^delta / sum s e^delta' with all |delta| <= R: delta = -R + log(1 + a'), the mean = e^R / (1 + b)
+    ratio = share * (sp.exp(-size) * (1 + low)) / (sp.exp(size) / (1 + high)) - share * sp.exp(-2 * size)
+    at_least = sp.expand(ratio * sp.exp(2 * size)).is_positive is True
+    return at_least and bool(sp.limit((p * active / (1 + total)).subs(y, 0) / x, x, 0) == alpha)
+
+
+@statement.proves("(3) rho' <= (1 - mu/k) rho + C k^(-1-m) keeps rho <= K k^-nu if nu < mu, nu <= m, K >= C/(mu - nu)")
+def decay() -> bool:
+    nu, mu, u = sp.symbols("nu mu u", positive=True)
+    # (1 + u)^-nu >= 1 - nu u: equal at 0, and the derivative of the difference is nu (1 - (1+u)^(-nu-1)) >= 0
+    bernoulli = (1 + u) ** -nu - (1 - nu * u)
+    slope = sp.simplify(sp.diff(bernoulli, u) / nu - (1 - (1 + u) ** (-nu - 1)))
+    left = (1 - nu / k) - (1 - mu / k)  # what is left for C k^(-1-m), over K k^-nu
+    return is_zero(slope) and is_zero(bernoulli.subs(u, 0)) and is_zero(left * k - (mu - nu))
+
+
+@statement.proves("(3), (4) off A the Hessian is O(k^-1-theta): there logits move at inactive tokens alone")
+def coupling() -> bool:
+    # logits move by l at inactive tokens (share s = softmax) and nowhere else: entries s_u (l_u - s l)
+    move = sp.Symbol("l", real=True)
+    share = inactive / (1 + total)
+    inside = q / (1 + total) * (0 - share * move)
+    return bounded(inside / (x * y)) and bounded(share * (move - share * move) / (x * y))
