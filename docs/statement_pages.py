@@ -113,6 +113,7 @@ def _page(
         for number, step in enumerate(proof.steps, 1):
             lines.append(f"{number}. {_linked(step.words, known)} *({_escaped(step.kind)})*")
         lines += ["", f"*Missing:* {_linked(proof.missing, known)}."] if proof.missing else []
+        lines += ["", f"*Taken as known:* {_linked('; '.join(proof.known), known)}."] if proof.known else []
         lines += ["", f"`python -m proofs_check {label}` runs it."] if proof.steps else []
     if record:
         lines += ["", "## Numeric evidence", "", _linked(record.statement, known), ""]

@@ -83,6 +83,7 @@ class Report:
     verdict: str
     missing: str
     needs: Sequence[str]
+    known: Sequence[str]
     steps: Sequence[Outcome]
     seconds: float
 
@@ -112,6 +113,9 @@ class Statement:
         For a statement that is not proved: what is missing.
     needs : sequence of str, optional
         Labels of the statements that it rests on.
+    known : sequence of str, optional
+        Standard facts of mathematics that the steps use and do not compute, by name: "Cauchy-Schwarz", "a continuous
+        function on a compact set has a maximum".
 
     Raises
     ------
@@ -128,6 +132,7 @@ class Statement:
         repair: Strength | None = None,
         missing: str = "",
         needs: Sequence[str] = (),
+        known: Sequence[str] = (),
     ) -> None:
         if verdict not in get_args(Verdict) or verdict == "failed":
             raise ValueError(f"{label}: verdict is {verdict!r}; it must be one of {get_args(Verdict)[:-1]}")
@@ -139,7 +144,7 @@ class Statement:
                 f"{label}: missing is {missing!r}; it must say what a proof lacks, where it lacks something"
             )
         self.label, self.source, self.verdict, self.repair = label, source, verdict, repair
-        self.missing, self.needs = missing, tuple(needs)
+        self.missing, self.needs, self.known = missing, tuple(needs), tuple(known)
         self.text = ""
         self.steps: list[Step] = []
 
@@ -185,7 +190,7 @@ class Statement:
         outcomes = [_take(step) for step in self.steps]
         verdict = self._reached() if all(outcome.holds for outcome in outcomes) else "failed"
         seconds = time.perf_counter() - start
-        words = (self.label, self.source, self.text, self.recorded, verdict, self.missing, self.needs)
+        words = (self.label, self.source, self.text, self.recorded, verdict, self.missing, self.needs, self.known)
         return Report(*words, outcomes, seconds)
 
     def _reached(self) -> str:

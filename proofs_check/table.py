@@ -57,6 +57,7 @@ def details(report: Report) -> str:
         lines += [f"     FAILED: {step.trouble}"] if step.trouble else []
     lines += [f"missing: {report.missing}"] if report.missing else []
     lines += [f"rests on: {', '.join(report.needs)}"] if report.needs else []
+    lines += [f"takes as known: {'; '.join(report.known)}"] if report.known else []
     lines += [f"verdict: {report.verdict}" + ("" if report.as_recorded else f" (recorded: {report.recorded})"), ""]
     return "\n".join(lines)
 

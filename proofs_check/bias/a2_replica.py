@@ -29,8 +29,8 @@ statement = Statement(
     "bias/a2-replica",
     source="derived (replica of 2402.18551 App. A.2)",
     verdict="open",
-    missing="the trajectories of GD, normalised GD and Adam, the 146 active constraints and the least multiplier: known "
-    "from floating-point runs alone",
+    missing="the trajectories of GD, normalised GD and Adam, the 146 active constraints and the least multiplier: "
+    "known from floating-point runs alone",
     needs=["bias/data-subspace", "bias/definition-3", "bias/lemma-1", "bias/smoothness"],
 )
 

@@ -22,7 +22,7 @@ statement = Statement(
     needs=["bias/entropy-floor", "bias/proposition-1", "bias/data-subspace"],
 )
 
-# One token of a support: its probability p and exponential a; the sums of the other exponentials on and off the support.
+# One token of a support: probability p, exponential a; the sums of the other exponentials on and off the support.
 p, a, others, off = sp.symbols("p a others off", positive=True)
 on = a + others
 eps = off / (on + off)

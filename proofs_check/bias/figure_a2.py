@@ -17,7 +17,7 @@ statement = Statement(
     "bias/figure-a2",
     source="2402.18551 App. A.2, Figs. 3-5",
     verdict="open: source incomplete",
-    missing="the embeddings, supports, probabilities, initial decoders and code of the paper: its curves cannot be computed",
+    missing="the data, initial decoders and code of the paper: its curves cannot be computed",
     needs=["bias/lemma-1", "bias/entropy-dirichlet", "bias/a2-replica"],
 )
 

@@ -79,7 +79,7 @@ def probability() -> bool:
 def necessary() -> bool:
     v, z, y, i, V, d, f = sp.symbols("v z y i V d f", integer=True)
     c, h = sp.IndexedBase("c"), sp.IndexedBase("h")
-    # <(e_z - e_y) h^T, 1 c^T>, whether (z, y) is a pair of the support or a margin; F's complement has V d - f dimensions
+    # <(e_z - e_y) h^T, 1 c^T>, (z, y) a pair of the support or a margin; F's complement has V d - f dimensions
     product_ = sp.Sum((sp.KroneckerDelta(v, z) - sp.KroneckerDelta(v, y)) * h[i] * c[i], (v, -sp.oo, sp.oo)).doit()
     return is_zero(product_) and is_zero((V * d - f) - d - ((V - 1) * d - f))
 

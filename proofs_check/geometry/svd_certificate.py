@@ -6,8 +6,8 @@ compact singular value decomposition. If (U T')[v, j] <= 0 for every v off S_j, 
     min ||L||_*   subject to   L[z, j] = L[z', j] on the supports,  L[z, j] - L[v, j] >= 1 off them.
 
 With all supports of k = 1, 2, 3 of V = 5 tokens this holds, and the singular values of S~ are four times 1, sqrt 3,
-sqrt 3. The condition is also necessary if S~ has rank V - 1 or m, but not in general, though 60 random designs with
-supports of one size suggested it: with V = 6 and the supports {0}, {1, 4}, {2, 4, 5}, {1, .., 5} it fails, and S~ is optimal.
+sqrt 3. The condition is necessary, too, if S~ has rank V - 1 or m. It is not in general, though random designs suggest
+it: with V = 6 and the supports {0}, {1, 4}, {2, 4, 5}, {1, .., 5} it fails, and S~ is optimal.
 """
 
 from __future__ import annotations

@@ -53,40 +53,37 @@ def weak_duality() -> bool:
 @statement.proves("C exists: W_mm = P_perp sum alpha (e_z - e_v) h^T (KKT); P_perp moves in-support entries only")
 def from_multipliers() -> bool:
     # alpha_v (e_z - e_v) h^T for v off S_j, less (e_z - e_z') h^T in any amount: the row sums to 0, entry v is -alpha_v
-    anchor, other, off, amount, alpha = *matrices("z z' v"), *sp.symbols("amount alpha", positive=True)
+    one, anchor, other, off = matrices("one z z' v")
+    amount, alpha = sp.symbols("amount alpha", positive=True)
     row = alpha * (anchor - off) + amount * (anchor - other)
-    one = matrices("one")[0]
     sums = {transpose(one) * e: sp.S.One for e in (anchor, other, off)}
-    return vanishes(transpose(one) * row, sums) and row.expand().coeff(off) == -alpha
+    return vanishes(transpose(one) * row, sums) and bool(row.expand().coeff(off) == -alpha)
 
 
 @statement.proves("d/de of D(C + e E) at 0 is tr(E^T (K C - 1_S)), K symmetric; the logits are H W^T = H H^T C")
 def gradient() -> bool:
-    C, E, K, ones, H = matrices("C E K ones H")
-    e = sp.Symbol("e", real=True)
+    C, E, ones, H = matrices("C E ones H")
+    e, K = sp.Symbol("e", real=True), H * transpose(H)
     X = C + e * E
     value = sp.expand(transpose(X) * K * X / 2 - transpose(ones) * X)
     slope = sp.diff(value, e).subs(e, 0) - transpose(E) * (K * C - ones)
-    W = transpose(C) * H
-    symmetric = {transpose(K): K}
-    return vanishes(slope, symmetric, trace=True) and vanishes(H * transpose(W) - H * transpose(H) * C)
+    return vanishes(slope, trace=True) and vanishes(H * transpose(transpose(C) * H) - K * C)
 
 
 @statement.proves("d/ds D(s C) = 0 at s = 1: |W|^2 = tr(C^T K C) = sum_S c, which is -sum_off c by the row sums")
 def norm() -> bool:
     s, quadratic, linear = sp.symbols("s quadratic linear", positive=True)
     slope = sp.diff(s**2 * quadratic / 2 - s * linear, s).subs(s, 1)
-    return sp.solve(slope, quadratic) == [linear]
+    return bool(sp.solve(slope, quadratic) == [linear])
 
 
 @statement.proves("projection: <y - x, x' - x> <= 0 for allowed x', as y - x = mu but where x = 0 and y > mu")
 def projection() -> bool:
     # mu (sum x' - sum x) = 0 by the sums; the rest (y - x - mu)(x' - x) with y - mu = above > 0, x = 0, x' = -below
-    above, below, free = sp.Symbol("above", positive=True), *sp.symbols("below free", nonnegative=True)
-    mu = sp.Symbol("mu", real=True)
-    at_most = sp.Min(-free, 0)  # y = mu - free
-    unclipped = is_zero((mu - free) - at_most - mu)
-    return unclipped and sp.Min(above, 0) == 0 and (above * (-below - 0)).is_nonpositive is True
+    above, mu = sp.Symbol("above", positive=True), sp.Symbol("mu", real=True)
+    below, free = sp.symbols("below free", nonnegative=True)
+    unclipped = is_zero((mu - free) - sp.Min(-free, 0) - mu)  # y = mu - free
+    return unclipped and bool(sp.Min(above, 0) == 0) and bool((above * (-below - 0)).is_nonpositive)
 
 
 @statement.proves("sum_S (y - mu) + sum_off min(y - mu, 0) falls in mu at a rate of at least S_j: one root")
@@ -96,7 +93,7 @@ def threshold() -> bool:
     # off the support min(y - mu, 0) does not rise: below, at and above the kink
     falls = [sp.Min(x - step, 0) - sp.Min(x, 0) for x in (-step, sp.Integer(0), step)]
     ends = [sp.limit(y - mu, mu, end) for end in (sp.oo, -sp.oo)]
-    return bool(on == -1) and all(f.is_nonpositive for f in falls) and ends == [-sp.oo, sp.oo]
+    return bool(on == -1) and all(bool(f.is_nonpositive) for f in falls) and ends == [-sp.oo, sp.oo]
 
 
 @statement.proves("h_xy = f_x + g_y: h_ab - h_ac - h_db + h_dc = 0. C^T H = 0 with sum_S c > 0: D(s C) has no bound")
@@ -124,13 +121,9 @@ def dual(data: Data, point: Vector) -> list[Vector]:
 
 @statement.confirms("exact C: its constraints, C^T H = W_mm, |W|^2 = sum_S c, D(C) = -|W|^2/2", instances="16 datasets")
 def exactly() -> bool:
-    found = 0
-    for seed in range(16):
-        data = draw(seed, vocab_size=4, dim=3, contexts=2, sizes=[1, 2, 3])
-        point = data.svm.point
-        if point is None:
-            continue
-        found += 1
+    drawn = [draw(seed, vocab_size=4, dim=3, contexts=2, sizes=[1, 2, 3]) for seed in range(16)]
+    solved = [(data, data.svm.point) for data in drawn if data.svm.point is not None]
+    for data, point in solved:
         rows = dual(data, point)
         image = [
             sum(r[v] * h[i] for r, h in zip(rows, data.embeddings, strict=True)) for v in range(4) for i in range(3)
@@ -139,11 +132,11 @@ def exactly() -> bool:
         signs = all(rows[j][v] <= 0 for j, v in data.margins) and not any(map(sum, rows))
         if not (signs and image == point and inside == dot(point, point)):
             return False
-    return found >= 8
+    return len(solved) >= 8
 
 
 @statement.confirms(
-    "additive embeddings of four bigrams: K singular, an infeasible choice of next tokens", instances="1 dataset"
+    "additive embeddings of four bigrams: K singular, an infeasible choice of next tokens", instances="one"
 )
 def infeasible() -> bool:
     f, g = {"a": (1, 0), "d": (2, 1)}, {"b": (0, 3), "c": (1, 1)}
