@@ -102,7 +102,7 @@ def solve_dual(
     problem = DualProblem.of(data)
     begin = None if start is None else problem.reduce(start)
     found = solve_duals(problem, [data], tol=tol, max_iterations=max_iterations, certify=certify, start=begin)[0]
-    return replace(found, route=problem.route())
+    return replace(found, route=problem.route() + found.route)
 
 
 def solve_duals(
@@ -131,7 +131,7 @@ def solve_duals(
             multipliers = walk.problem.multipliers(walk.c)
             for i, search in enumerate(going):
                 if over[i]:
-                    search.finish(multipliers[i], int(walk.iterations[i]))
+                    search.finish(multipliers[i], int(walk.iterations[i]), walk.detours(i))
             walk.keep([i for i, gone in enumerate(over) if not gone])
             going = [search for search, gone in zip(going, over, strict=True) if not gone]
             continue
@@ -222,13 +222,13 @@ class _Search:
         with suppress(SolverError):  # undecided: the steps may still tell
             self.found = replace(self.found, certificate=check_separability(self.data).certificate)
 
-    def finish(self, multipliers: Tensor, iterations: int) -> None:
+    def finish(self, multipliers: Tensor, iterations: int, route: str) -> None:
         """Keep the last C (m, V), and try what polishing makes of it if that is needed."""
         last = multipliers.clone()
         if self.found.gap > self.tol and self.found.certificate is None:
             for candidate in (last, polish(last, self.data)):
                 self.found = min(self.found, _judge_projected(candidate, self.data, 0), key=lambda found: found.gap)
-        self.found = replace(self.found, iterations=iterations, multipliers=last)
+        self.found = replace(self.found, iterations=iterations, multipliers=last, route=route)
 
 
 def _size(matrices: Tensor) -> Tensor:

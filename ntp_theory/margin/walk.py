@@ -33,6 +33,11 @@ SHRINKAGE = 1 / 8
 # Interior-point methods to try in turn: orthogonal or not. Usual steps of the first, and operations of each, in units
 # of m^3 a token; what a round or step costs beside its operations.
 LEAPS, INTERIOR_STEPS, INTERIOR_OPERATIONS, CALLS = (False, True), 25, 2.0, 3e7
+DETOURS = (
+    "",
+    "; interior points, since Newton steps alone got long",
+    "; interior points, since Newton steps alone got long, and again by orthogonal factors, since that was not enough",
+)
 # Steps of the same length after each at most, which cost little and take what the length leaves.
 FURTHER, FURTHER_IN_SINGLE = 3, 6
 
@@ -86,6 +91,11 @@ class Walk:
         """Leave the path of a problem for an interior-point method; whether there is one left to take."""
         self._spent = self._spent.index_fill(0, self._spent.new_tensor([i], dtype=torch.int64), torch.inf)
         return int(self.leaps[i]) < len(LEAPS)
+
+    def detours(self, i: int) -> str:
+        """What a problem took beside the usual steps, in words."""
+        leaps = int(self.leaps[i]) if fits(self.problem) else 0
+        return DETOURS[leaps]
 
     def keep(self, chosen: list[int]) -> None:
         """Go on with some of the problems."""
