@@ -30,7 +30,7 @@ __all__ = ["DualIterate", "solve_dual", "solve_duals"]
 # Steps without a tenth less of a gap after which it has met rounding.
 STALL = 3
 # Steps without a feasible direction after which interior points are tried, and then it is decided whether there is one.
-LOST = 15
+LOST = 40
 # A gap from which active constraints are doubtful.
 FAR = 1e-6
 # A gap of rounding.
