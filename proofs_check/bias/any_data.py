@@ -31,7 +31,7 @@ statement = Statement(
     "bias/any-data",
     source="derived (D3)",
     verdict="proved",
-    needs=["bias/split", "bias/any-data-lp", "classical/path-equals-gd", "bias/definition-3"],
+    needs=["bias/split", "bias/smoothness", "classical/path-equals-gd", "bias/definition-3"],
 )
 
 on, off, rest, x = sp.symbols("A B rest x", positive=True)  # e^l on the extended support, off it, of others

@@ -20,7 +20,7 @@ statement = Statement(
     verdict="open: source incomplete",
     missing=(
         "the algorithm word for word and the accelerated bound: that the smoothed margin -log L falls short of "
-        "gamma |w| by O(log t) only. What is proved here: momentum is a weighted mean of all d_s, and |w_T| grows like T^2"
+        "gamma |w| by O(log t) only. Proved here: momentum is a weighted mean of all d_s, and |w_T| grows like T^2"
     ),
     needs=["classical/primal-dual", "classical/nacson", "classical/soudry"],
 )

@@ -20,13 +20,15 @@ import sympy as sp
 from .generic import split
 from .rational import Vector, dot, solve
 
-__all__ = ["Regression", "attend", "attended", "equated", "h", "i", "n", "p", "same", "sg_u", "sg_w", "sg_x", "u", "w", "x"]
+__all__ = ["Problem", "Regression", "attend", "attended", "equated", "same", "score", "value"]
+__all__ += ["h", "i", "n", "p", "past_u", "past_w", "sg_u", "sg_w", "sg_x", "u", "w", "x"]
 
 Rows = Sequence[Sequence[Fraction]]
 
-# The past inputs, live and detached; the weights of keys and values, live and detached; own input and query weights.
+# The past inputs, live and detached; the weights of keys and of values: live, detached, and as copies that belong to the
+# past positions; the own input and the weight of the query.
 x, sg_x = sp.IndexedBase("x"), sp.IndexedBase("sg_x")
-w, u, sg_w, sg_u, h, p = sp.symbols("w u sg_w sg_u h p", real=True)
+w, sg_w, past_w, u, sg_u, past_u, h, p = sp.symbols("w sg_w past_w u sg_u past_u h p", real=True)
 i, n = sp.symbols("i n", integer=True, positive=True)
 
 
@@ -54,8 +56,16 @@ def attended(past_score: sp.Expr, past_value: sp.Expr) -> sp.Expr:
 
 
 def equated(expression: sp.Expr) -> sp.Expr:
-    """Every detached letter replaced by its live one: they are equal in value."""
-    return expression.subs({sg_w: w, sg_u: u}, simultaneous=True).subs(sg_x, x)
+    """Every detached letter and every copy replaced by the live letter: they are equal in value.
+
+    Examples
+    --------
+    >>> equated(sg_w * sp.Function("f")(sg_x[n]))
+    w*f(x[n])
+    """
+    for detached, live in ((sg_w, w), (past_w, w), (sg_u, u), (past_u, u), (sg_x, x)):
+        expression = expression.subs(detached, live)
+    return expression.replace(lambda part: isinstance(part, sp.Subs), lambda part: part.doit())
 
 
 def same(left: sp.Expr, right: sp.Expr) -> bool:

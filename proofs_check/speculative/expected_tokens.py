@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from ..kit.generic import split
 from ..statement import Statement
 
 statement = Statement("speculative/expected-tokens", source="2211.17192", verdict="proved")
@@ -44,12 +45,8 @@ def independent() -> bool:
     # The product so far takes the values s[k] with weights u[k], the next rate t[l] with weights w[l], independently.
     k, m, K, M = sp.symbols("k m K M", integer=True, positive=True)
     s, u, t, w = (sp.IndexedBase(name) for name in "s u t w".split())
-    product = sp.Sum(sp.Sum(u[k] * w[m] * s[k] * t[m], (m, 1, M)), (k, 1, K))
-    inner = sp.Sum(w[m] * t[m], (m, 1, M))
-    parted = sp.factor_terms(product.doit(deep=False)).replace(
-        lambda part: part == sp.Sum(u[k] * w[m] * s[k] * t[m], (m, 1, M)), lambda part: u[k] * s[k] * inner
-    )
-    return bool(sp.factor_terms(parted) == inner * sp.Sum(u[k] * s[k], (k, 1, K)))
+    product = sp.Sum(u[k] * w[m] * s[k] * t[m], (m, 1, M), (k, 1, K))
+    return bool(split(product) == sp.Sum(u[k] * s[k], (k, 1, K)) * sp.Sum(w[m] * t[m], (m, 1, M)))
 
 
 @statement.proves("one coin for all drafts, gamma = 2: the mean is 2 and the formula at alpha = 1/2 gives 7/4")
