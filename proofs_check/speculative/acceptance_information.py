@@ -31,7 +31,9 @@ def first_draft() -> bool:
     return bool(keep(a, a) == 1)
 
 
-@statement.proves("a refusal has probability sum_A (p - p_Y) = P(A) - P_Y(A) on A = {p > p_Y}, which is TV, token by token")
+@statement.proves(
+    "a refusal has probability sum_A (p - p_Y) = P(A) - P_Y(A) on A = {p > p_Y}, which is TV, token by token"
+)
 def refusal() -> bool:
     return all(
         sp.expand((p - smaller(p, q)) - larger(p - q, 0)) == 0
@@ -40,11 +42,15 @@ def refusal() -> bool:
     )
 
 
-@statement.proves("merging two tokens never raises KL: the difference has its least value 0 where r / u = s / v")
+@statement.proves(
+    "merging two tokens never raises KL: the difference is least, 0, at r / u = s / v; at r = 0 it is s log(1 + u / v)"
+)
 def merging() -> bool:
     terms = r * sp.log(r / u) + s * sp.log(s / v) - (r + s) * sp.log((r + s) / (u + v))
     slope_sign = is_zero(sp.factor(sp.simplify(sp.diff(terms, u))) - (s * u - r * v) / (u * (u + v)))
-    return slope_sign and is_zero(sp.expand_log(sp.simplify(terms.subs(u, v * r / s)), force=True))
+    least = is_zero(sp.expand_log(sp.simplify(terms.subs(u, v * r / s)), force=True))
+    without = sp.limit(terms, r, 0, "+") - s * sp.log((u + v) / v)
+    return slope_sign and least and is_zero(sp.expand_log(without, force=True))
 
 
 @statement.proves(
@@ -80,9 +86,7 @@ def enumerated() -> bool:
         pairs, first = joint(target, 2), target(())
         p_y = [sum(weight for (_, y), weight in pairs.items() if y == token) for token in range(4)]
         kept = law(lambda choose: block(choose, target, lambda t: [first, p_y][len(t)], 2)[1])
-        mutual = sum(
-            interval(w) * iv.log(interval(w / (first[x] * p_y[y]))) for (x, y), w in pairs.items()
-        )
+        mutual = sum(interval(w) * iv.log(interval(w / (first[x] * p_y[y]))) for (x, y), w in pairs.items())
         return set(kept) <= {1, 2} and bool((interval(kept[1]) ** 2).b <= (mutual / 2).a)
 
     return all(holds(seed) for seed in range(5))

@@ -27,7 +27,9 @@ def needed(outcomes: sp.Expr, variation: sp.Expr) -> sp.Expr:
     return outcomes / (4 * variation**2)
 
 
-@statement.proves("the mean of a summand: E[(O - N p)^2] = N q (1 - q) + N^2 (q - p)^2, from E[O^2] = N q + N (N - 1) q^2")
+@statement.proves(
+    "the mean of a summand: E[(O - N p)^2] = N q (1 - q) + N^2 (q - p)^2, from E[O^2] = N q + N (N - 1) q^2"
+)
 def summand() -> bool:
     p, q = sp.symbols("p q", positive=True)
     square = N * q + N * (N - 1) * q**2 - 2 * N * p * N * q + (N * p) ** 2

@@ -1,5 +1,4 @@
-"""With independent acceptances of equal rate alpha a block of gamma drafts emits (1 - alpha^(gamma+1)) / (1 - alpha)
-tokens on average.
+"""Independent acceptances of rate alpha: gamma drafts give (1 - alpha^(gamma+1)) / (1 - alpha) tokens on average.
 
 This is the mean of a geometric number cut at gamma + 1: k drafts are kept and then one refused with probability
 alpha^k (1 - alpha), k < gamma, all are kept with probability alpha^gamma, and one token more is emitted than kept.
@@ -30,8 +29,8 @@ def start() -> bool:
 
 
 @statement.proves(
-    "one draft more: of the probability alpha^gamma that all are kept, the part 1 - alpha stays at gamma + 1 tokens and "
-    "alpha moves to gamma + 2, so the mean grows by alpha^(gamma+1), as the formula does, for every gamma"
+    "one draft more: of the probability alpha^gamma that all are kept, the part 1 - alpha stays at gamma + 1 tokens "
+    "and alpha moves to gamma + 2, so the mean grows by alpha^(gamma+1), as the formula does, for every gamma"
 )
 def one_more() -> bool:
     all_kept = alpha**gamma

@@ -20,7 +20,11 @@ statement = Statement(
     "speculative/head-not-optimal", source="derived", verdict="proved", needs=["speculative/acceptance-rate"]
 )
 
-DETERMINISTIC = ([Fraction(4, 10), Fraction(3, 10), Fraction(3, 10)], [[1, 0], [0, 1], [0, 1]])
+ONE_HOT = [[Fraction(1), Fraction(0)], [Fraction(0), Fraction(1)]]
+DETERMINISTIC: tuple[Law, list[Law]] = (
+    [Fraction(4, 10), Fraction(3, 10), Fraction(3, 10)],
+    [ONE_HOT[0], ONE_HOT[1], ONE_HOT[1]],
+)
 
 
 def rate(first: Law, second: list[Law], q: Law) -> Fraction:
@@ -29,7 +33,9 @@ def rate(first: Law, second: list[Law], q: Law) -> Fraction:
 
 
 def marginal(first: Law, second: list[Law]) -> list[Fraction]:
-    return [sum((w * p for w, p in zip(first, column, strict=True)), Fraction(0)) for column in zip(*second, strict=True)]
+    return [
+        sum((w * p for w, p in zip(first, column, strict=True)), Fraction(0)) for column in zip(*second, strict=True)
+    ]
 
 
 def best(first: Law, second: list[Law]) -> tuple[list[Fraction], Fraction]:
@@ -38,10 +44,10 @@ def best(first: Law, second: list[Law]) -> tuple[list[Fraction], Fraction]:
     for y, column in enumerate(zip(*second, strict=True)):
         ends = sorted({Fraction(0), *map(Fraction, column)})
         for low, high in zip(ends, ends[1:], strict=False):
-            pieces.append((sum(w for w, p in zip(first, column, strict=True) if p > low), y, high - low))
+            pieces.append((sum((w for w, p in zip(first, column, strict=True) if p > low), Fraction(0)), y, high - low))
     q, left, slope = [Fraction(0)] * len(second[0]), Fraction(1), Fraction(0)
-    for slope, y, width in sorted(pieces, reverse=True):
-        taken = min(width, left)
+    for piece, y, width in sorted(pieces, reverse=True):
+        slope, taken = piece, min(width, left)
         q[y], left = q[y] + taken, left - taken
         if not left:
             break
@@ -60,7 +66,9 @@ def dual(first: Law, second: list[Law], slope: Fraction) -> Fraction:
     return bound
 
 
-@statement.proves("p(x) = (.4, .3, .3), y = 0, 1, 1: the marginal head (.4, .6) is kept at rate .52, the head (0, 1) at .6")
+@statement.proves(
+    "p(x) = (.4, .3, .3), y = 0, 1, 1: the marginal head (.4, .6) is kept at rate .52, the head (0, 1) at .6"
+)
 def example() -> bool:
     head = marginal(*DETERMINISTIC)
     return bool(
@@ -70,7 +78,9 @@ def example() -> bool:
     )
 
 
-@statement.proves("no head does better there: .6 - (.4 q + .6 (1 - q)) = .2 q >= 0; and the dual bound of slope .6 is .6")
+@statement.proves(
+    "no head does better there: .6 - (.4 q + .6 (1 - q)) = .2 q >= 0; and the dual bound of slope .6 is .6"
+)
 def optimal() -> bool:
     q = sp.Symbol("q", nonnegative=True)
     first = sp.Rational(4, 10)
@@ -78,7 +88,9 @@ def optimal() -> bool:
     return bool(slack == q / 5) and dual(*DETERMINISTIC, Fraction(6, 10)) == Fraction(6, 10)
 
 
-@statement.proves("all laws positive, V = 4 (a rational table): the filled head equals its dual bound and beats the marginal")
+@statement.proves(
+    "all laws positive, V = 4 (a rational table): the filled head equals its dual bound and beats the marginal"
+)
 def positive_example() -> bool:
     target = table(3, 4, 2)
     first, second = target(()), [target((x,)) for x in range(4)]
@@ -96,13 +108,15 @@ def weak_duality() -> bool:
     s, h, more = sp.symbols("s h more", nonnegative=True)
     before = smaller(s + h + more, s + h) - smaller(s + h + more, s)
     after = smaller(s, s + more + h) - smaller(s, s + more)
-    y, V, slope = *sp.symbols("y V", integer=True, positive=True), sp.Symbol("slope")
+    (y, V), slope = sp.symbols("y V", integer=True, positive=True), sp.Symbol("slope")
     F, q = sp.IndexedBase("F"), sp.IndexedBase("q")
     total = split(sp.Sum(F[y] - slope * q[y], (y, 1, V))).subs(sp.Sum(q[y], (y, 1, V)), 1) + slope
     return bool(before == h and after == 0 and total == sp.Sum(F[y], (y, 1, V)))
 
 
-@statement.confirms("filling equals the dual bound, never below the marginal head", instances="20 rational tables, V = 4")
+@statement.confirms(
+    "filling equals the dual bound, never below the marginal head", instances="20 rational tables, V = 4"
+)
 def more_tables() -> bool:
     def holds(seed: int) -> bool:
         target = table(seed, 4, 2)

@@ -19,7 +19,9 @@ top, spare = sp.Symbol("l", real=True), sp.Symbol("s", positive=True)
 u, v = sp.symbols("u v", nonnegative=True)
 
 
-@statement.proves("margin 2 delta + s, any two errors: the margin after them is s + u + v > 0, against every other token")
+@statement.proves(
+    "margin 2 delta + s, any two errors: the margin after them is s + u + v > 0, against every other token"
+)
 def kept() -> bool:
     other = top - (2 * delta + spare)
     after = (top - delta + u) - (other + delta - v)

@@ -12,10 +12,12 @@ from fractions import Fraction
 
 import sympy as sp
 
-from ..kit.decoding import Law, distance, keep, law, table, verify
+from ..kit.decoding import Law, distance, keep, larger, law, table, verify
 from ..statement import Statement
 
-statement = Statement("speculative/mutation-argmax-draft", source="derived", verdict="proved", needs=["speculative/step"])
+statement = Statement(
+    "speculative/mutation-argmax-draft", source="derived", verdict="proved", needs=["speculative/step"]
+)
 
 # Odds: p(a) = u / (u + v), with v > 0 the other tokens.
 u, v, s = sp.symbols("u v s", positive=True)
@@ -38,7 +40,8 @@ def above() -> bool:
 def below() -> bool:
     q = (u + v * s / (1 + s)) / (u + v)  # between p(a) and 1
     excess = sp.factor(keep(P, q) - P)
-    return bool(sp.factor(q - P).is_positive and sp.factor(1 - q).is_positive and excess.is_positive)
+    again = larger(P - q, 0)  # what the residual gives a
+    return bool(again == 0 and sp.factor(1 - q).is_positive and excess.is_positive)
 
 
 @statement.proves("q = p: nothing is refused, TV = 1 - p(a), at two tokens and symbolic p(a) >= 1/2")
@@ -49,11 +52,11 @@ def same() -> bool:
     return bool(sp.simplify(gap - (1 - p[0])) == 0)
 
 
-@statement.proves("two drafts of tables with V = 4: TV > 0 in fractions, and TV = 1 - p(a) at q = p")
+@statement.confirms("TV > 0, and TV = 1 - p(a) at q = p, in fractions", instances="10 pairs of positive laws, V = 4")
 def tables() -> bool:
     def fails(seed: int) -> bool:
         p, q = list(table(seed, 4, 1)(())), list(table(seed + 100, 4, 1)(()))
         target = dict(enumerate(p))
-        return distance(output(p, q), target) > 0 and distance(output(p, p), target) == 1 - max(p)
+        return bool(distance(output(p, q), target) > 0 and distance(output(p, p), target) == 1 - max(p))
 
     return all(fails(seed) for seed in range(10))

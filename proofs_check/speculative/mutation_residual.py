@@ -38,8 +38,9 @@ def excess() -> bool:
 @statement.proves("a token with p > q is emitted with q + (1 - beta) p, which is p exactly if q = beta p")
 def proportional() -> bool:
     p, q = sp.symbols("p q", positive=True)
-    least = smaller(*[expr.subs({}) for expr in (q, q + p)])
-    return bool(sp.expand((least + (1 - beta) * (q + p) - (q + p)) - (q - beta * (q + p))) == 0)
+    above = q + p
+    excess = smaller(above, q) + (1 - beta) * above - above
+    return bool(sp.expand(excess - (q - beta * above)) == 0)
 
 
 @statement.proves("the pair (1/2, 1/2, 0), (1/4, 1/4, 1/2) is not told apart; (1/2, 1/2), (3/4, 1/4) is, with TV 1/8")
@@ -48,7 +49,8 @@ def examples() -> bool:
     blind, p = [half, half, Fraction(0)], [half, half]
     same = resampled(blind, [quarter, quarter, half])
     wrong = resampled(p, [3 * quarter, quarter])
-    return distance(same, dict(enumerate(blind))) == 0 and distance(wrong, dict(enumerate(p))) == Fraction(1, 8)
+    gaps = distance(same, dict(enumerate(blind))), distance(wrong, dict(enumerate(p)))
+    return gaps == (0, Fraction(1, 8))
 
 
 @statement.confirms("the mutant fails and the correct residual passes", instances="20 pairs of positive laws, V = 4")
@@ -57,6 +59,6 @@ def tables() -> bool:
         p, q = table(seed, 4, 1)(()), table(seed + 100, 4, 1)(())
         target = dict(enumerate(p))
         right = law(lambda choose: verify(choose, p, q, choose(q))[1])
-        return distance(right, target) == 0 < distance(resampled(p, q), target)
+        return bool(distance(right, target) == 0 < distance(resampled(p, q), target))
 
     return all(told(seed) for seed in range(20))

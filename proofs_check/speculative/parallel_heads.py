@@ -1,8 +1,8 @@
 """Parallel heads are admissible drafts: the law stays exact, although their drafts do not see each other.
 
 Head i of a multi-token model gives q_i(x_i | context), the same for all x_1 .. x_(i-1). Verification compares it with
-p_i(x_i | context, x_1 .. x_(i-1)). `speculative/step` holds after every prefix for any law q that is fixed before x_i is
-drawn, so it holds for a q that ignores a part of the prefix: Bayes-optimal heads (marginal laws) or any others.
+p_i(x_i | context, x_1 .. x_(i-1)). `speculative/step` holds after every prefix for any law q that is fixed before x_i
+is drawn, so it holds for a q that ignores a part of the prefix: Bayes-optimal heads (marginal laws) or any others.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def normaliser() -> bool:
     return all(sp.expand(larger(p - q, 0) - (p - smaller(p, q))) == 0 for p, q in generic_tokens())
 
 
-@statement.confirms("random heads and Bayes-optimal heads give the target's law", instances="3 + 3 tables, V = 3, gamma = 2")
+@statement.confirms(
+    "random heads and Bayes-optimal heads give the target's law", instances="3 + 3 tables, V = 3, gamma = 2"
+)
 def enumerated() -> bool:
     def exact(seed: int, bayes: bool) -> bool:
         target, heads = table(seed, 3, 3), table(seed + 100, 3, 2, width=0)

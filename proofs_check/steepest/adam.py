@@ -21,6 +21,7 @@ statement = Statement(
     source="2502.04664",
     verdict="proved",
     needs=["steepest/theorem-1", "steepest/theorem-2", "steepest/lemma-3", "steepest/lemma-4", "steepest/descent"],
+    known=["Cauchy-Schwarz and the triangle inequality for series; geometric series"],
 )
 
 b1, eta, x, gamma = sp.symbols("b1 eta x gamma", positive=True)
@@ -143,8 +144,7 @@ def sums() -> bool:
     exponent = sp.expand((power - f * logs - over * more).subs(f, sp.Rational(1, 3) - over)) == 0
     half = sp.expand((2 + r - 1) - (2 + r) / 2).is_nonnegative  # t = 2 + r
     c1, c2, c3, ratio = sp.symbols("C1 C2 C3 z", positive=True)  # z = t^{e-1} t^{1/3} <= 1
-    n = 1 + more
-    gap = (c1 + c2 + c3) * (n + logs) - (c1 * n + c2) * ratio - c3 * (1 + logs)
+    gap = (c1 + c2 + c3) * (1 + more + logs) - (c1 * (1 + more) + c2) * ratio - c3 * (1 + logs)
     small = sp.expand(-sp.Rational(1, 3) - (sp.Rational(2, 3) - over - 1)).is_nonnegative
     bound = sp.expand(-sp.diff(gap, ratio)).is_positive and sp.expand(gap.subs(ratio, 1)).is_nonnegative
     return bool(exponent and half and small and bound)

@@ -20,6 +20,7 @@ statement = Statement(
     source="2502.04664 Thm 2",
     verdict="proved",
     needs=["steepest/theorem-1", "steepest/lemma-3", "steepest/lemma-4", "steepest/descent"],
+    known=["a convergent sequence is bounded; geometric series"],
 )
 
 a, b, gamma, size, eta, x, t = sp.symbols("a b gamma B eta x t", positive=True)
