@@ -16,6 +16,7 @@ import sympy as sp
 
 from ..kit.algebra import is_zero
 from ..kit.data import Data
+from ..kit.rational import dot
 from ..statement import Statement
 
 statement = Statement(
@@ -33,15 +34,16 @@ HALF = Fraction(1, 2)
 
 @statement.refutes("V = 2, h = 1 and 3/2, flow: lambda = 1, theta = 1/2, and sqrt(t) (t pi softmax/alpha - 1) -> -3")
 def slower() -> bool:
-    svm = Data([[Fraction(1)], [3 * HALF]], [[Fraction(1), Fraction(0)]] * 2, [HALF, HALF]).svm
+    data = Data([[Fraction(1)], [3 * HALF]], [[Fraction(1), Fraction(0)]] * 2, [HALF, HALF])
+    slacks = [] if data.svm.point is None else [dot(data.svm.point, a) - 1 for a in data.margins.values()]
     # w = W_1 - W_2 > 0 moves by dw/dt = 2 sum pi h/(1 + e^(h w)); with y = e^(w/2), t is the integral of a rational
     # function of y, and the limit is that of the quotient of derivatives
-    speed = 2 * (sp.Rational(1, 2) / (1 + y**2) + sp.Rational(3, 4) / (1 + y**3))
+    speed = sum(sp.Rational(h) / (1 + y ** sp.Rational(2 * h)) for (h,) in data.embeddings)
     time = sp.cancel(2 / y / speed)  # dt/dy
     gap = sp.limit(time - 2 * y, y, sp.oo)  # of (t - y^2)/y, hence of sqrt(t) (t/(1 + y^2) - 1), as t/y^2 -> 1
     leading = sp.limit(time / (2 * y), y, sp.oo)
-    rate = 2 * svm.multipliers[0]  # G = ||(1, -1)||^2 = 2
-    solution = svm.point == [HALF, -HALF] and svm.multipliers == [HALF, 0]
+    rate = 2 * data.svm.multipliers[0]  # G = ||(1, -1)||^2 = 2
+    solution = slacks == [0, HALF] and data.svm.multipliers == [HALF, 0]
     return bool(solution and rate == 1 and gap == -3 and leading == 1)
 
 

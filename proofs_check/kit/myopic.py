@@ -25,8 +25,8 @@ __all__ += ["h", "i", "n", "p", "past_u", "past_w", "sg_h", "sg_u", "sg_w", "sg_
 
 Rows = Sequence[Sequence[Fraction]]
 
-# The past inputs, live and detached; the weights of keys and of values: live, detached, and as copies that belong to the
-# past positions; the own input and the weight of the query.
+# Past inputs, live and detached; weights of keys and of values: live, detached, and as copies of the past positions;
+# the own input, live and detached; the weight of the query.
 x, sg_x = sp.IndexedBase("x"), sp.IndexedBase("sg_x")
 w, sg_w, past_w, u, sg_u, past_u, h, sg_h, p = sp.symbols("w sg_w past_w u sg_u past_u h sg_h p", real=True)
 i, n = sp.symbols("i n", integer=True, positive=True)
@@ -56,7 +56,7 @@ def attended(past_score: sp.Expr, past_value: sp.Expr) -> sp.Expr:
 
 
 def as_printed(weight_k: sp.Expr, weight_v: sp.Expr) -> sp.Expr:
-    """``A V' + diag(A) (V - V')``, the past and V' made with these weights from detached inputs, A_nn from live ones."""
+    """``A V' + diag(A) (V - V')``, past and V' made with these weights from detached inputs, A_nn from live ones."""
     past, own = (i, 1, n - 1), sp.exp(score(n, w, h))
     past_weight, blocked = sp.exp(score(i, weight_k, sg_x[i])), value(n, weight_v, sg_h)
     total = sp.Sum(past_weight, past) + own

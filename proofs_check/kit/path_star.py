@@ -1,4 +1,4 @@
-"""Path-star graphs with their texts and encodings: d arms of l nodes that share the centre, one goal at an arm's end."""
+"""Path-star graphs, their texts and encodings: d arms of l nodes that share the centre, one goal at an arm's end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import permutations
 
 __all__ = ["SIZES", "Star", "labelled", "pack", "parse", "parse_arrows", "relabel", "stars", "text", "tokens", "unpack"]
 
-SIZES = [(d, l) for d in range(1, 5) for l in range(2, 6)]
+SIZES = [(d, length) for d in range(1, 5) for length in range(2, 6)]
 """All (d, l) with d <= 4 arms of l <= 5 nodes."""
 
 Edge = tuple[int, int]
@@ -35,9 +35,9 @@ class Star:
         return [parent for parent, child in self.edges if child == node]
 
 
-def stars(d: int, l: int) -> Iterator[Star]:
+def stars(d: int, length: int) -> Iterator[Star]:
     """One graph with the centre 0 and its arms numbered one after the other, and each of its d goals; edges by arms."""
-    arms = [[0, *range(1 + a * (l - 1), 1 + (a + 1) * (l - 1))] for a in range(d)]
+    arms = [[0, *range(1 + a * (length - 1), 1 + (a + 1) * (length - 1))] for a in range(d)]
     edges = tuple(edge for arm in arms for edge in zip(arm, arm[1:], strict=False))
     for arm in arms:
         yield Star(edges, tuple(arm))
@@ -49,7 +49,7 @@ def relabel(star: Star, names: Sequence[int], order: Sequence[int] | None = None
     return Star(tuple((names[a], names[b]) for a, b in edges), tuple(names[k] for k in star.target))
 
 
-def labelled(d: int, l: int, ids: int) -> Iterator[Star]:
+def labelled(d: int, length: int, ids: int) -> Iterator[Star]:
     """Every labelling with the given number of ids, for the goal on the first arm; edges by arms.
 
     Examples
@@ -57,8 +57,8 @@ def labelled(d: int, l: int, ids: int) -> Iterator[Star]:
     >>> len(list(labelled(1, 2, 3)))
     6
     """
-    star = next(stars(d, l))
-    for names in permutations(range(ids), d * (l - 1) + 1):
+    star = next(stars(d, length))
+    for names in permutations(range(ids), d * (length - 1) + 1):
         yield relabel(star, names)
 
 

@@ -1,8 +1,8 @@
-"""A small demonstration of the path-star regimes costs about three orders of magnitude less than the public code's run.
+"""The small path-star demonstration costs between 1/3000 and 1/1000 of the public code's run.
 
-Training costs about 6 x parameters x tokens floating-point operations: 254,656 parameters, 576,000 examples of 15 places
-give 1.3 10^13; 10.6 million parameters, 200,000 graphs of 31 tokens, 100 epochs give 3.9 10^16. The other conclusions of
-this label are measurements and are not decided here.
+Training costs about 6 x parameters x tokens floating-point operations: 254,656 parameters, 576,000 examples of 15
+places give 1.3 10^13; 10.6 million parameters, 200,000 graphs of 31 tokens, 100 epochs give 3.9 10^16. The other
+conclusions of this label are measurements and are not decided here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One position per edge: d (l - 1) + 3 + (l - 1) inputs, the first prediction at "=", place P = d (l - 1) + 3.
 
-Inputs: the shuffled edges (u, v), each E_from[u] + E_to[v]; start, goal and "=" from E_tok; l - 1 target inputs from E_tok
-("$" when teacherless). G(2, 5) has 15 inputs, G(2, 4) has 12, against 31 tokens in the text form. The encoding determines
-the instance. With width w, L layers and N + 5 ids the parameters of the model number
+Inputs: the shuffled edges (u, v), each E_from[u] + E_to[v]; start, goal and "=" from E_tok; l - 1 target inputs from
+E_tok ("$" when teacherless). G(2, 5) has 15 inputs, G(2, 4) has 12, against 31 tokens in the text form. The encoding
+determines the instance. With width w, L layers and N + 5 ids the parameters of the model number
 
     3 (N + 5) w + (P + l) w + L (12 w^2 + 13 w) + 2 w + (N + 5) w
 
@@ -31,15 +31,15 @@ statement = Statement(
 )
 def encoding() -> bool:
     right = []
-    for d, l in SIZES:
-        ids = d * (l - 1) + 1
-        for star in stars(d, l):
+    for d, length in SIZES:
+        ids = d * (length - 1) + 1
+        for star in stars(d, length):
             places = pack(star, ids)
-            right.append(len(places) == d * (l - 1) + 3 + (l - 1))
-            right.append(places[d * (l - 1) + 2] == ("tok", (ids + 1,)))
+            right.append(len(places) == d * (length - 1) + 3 + (length - 1))
+            right.append(places[d * (length - 1) + 2] == ("tok", (ids + 1,)))
             right.append(unpack(places) == parse(text(star)) == star)
             blind = pack(star, ids, teacherless=True)
-            right.append(blind[-(l - 1) :] == [("tok", (ids + 3,))] * (l - 1) and len(blind) == len(places))
+            right.append(blind[-(length - 1) :] == [("tok", (ids + 3,))] * (length - 1) and len(blind) == len(places))
     return all(right)
 
 
@@ -49,11 +49,15 @@ def lengths() -> bool:
     return (len(pack(five, 9)), len(pack(four, 7)), len(tokens(text(five), 9)[:-1])) == (15, 12, 31)
 
 
-def parameters(d: int, l: int, ids: int, layers: int, w: int = 64) -> int:
+def parameters(d: int, length: int, ids: int, layers: int, w: int = 64) -> int:
     """By parts."""
-    norm, linear = 2 * w, lambda rows, columns: rows * columns + columns  # weights and biases
+
+    def linear(rows: int, columns: int) -> int:
+        return rows * columns + columns  # weights and biases
+
+    norm = 2 * w
     attention, mlp = linear(w, 3 * w) + linear(w, w), linear(w, 4 * w) + linear(4 * w, w)
-    places = d * (l - 1) + 3 + l
+    places = d * (length - 1) + 3 + length
     return 3 * (ids + 5) * w + places * w + layers * (attention + mlp + 2 * norm) + norm + (ids + 5) * w
 
 
@@ -61,7 +65,7 @@ def parameters(d: int, l: int, ids: int, layers: int, w: int = 64) -> int:
 def layer() -> bool:
     w = sp.Symbol("w", integer=True, positive=True)
     parts = [w * 3 * w + 3 * w, w * w + w, w * 4 * w + 4 * w, 4 * w * w + w, 2 * w, 2 * w]
-    return sp.expand(sum(parts) - (12 * w**2 + 13 * w)) == 0
+    return bool(sp.expand(sum(parts) - (12 * w**2 + 13 * w)) == 0)
 
 
 @statement.proves("the three parameter counts")

@@ -1,8 +1,8 @@
 """Node ids can be drawn without collision if and only if there are N >= d (l - 1) + 1 of them.
 
 Drawing again after every collision ends with probability 1 exactly then, after sum_{u=0}^{|V|-1} N / (N - u) draws on
-average; with fewer ids the last node never finds a free one and the loop runs for ever. G(20, 5) needs N >= 81, so N = 50
-cannot do it. A generator should therefore refuse N < d (l - 1) + 1.
+average; with fewer ids the last node never finds a free one and the loop runs for ever. G(20, 5) needs N >= 81, so N
+= 50 cannot do it. A generator should therefore refuse N < d (l - 1) + 1.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ statement = Statement(
 )
 
 
-def needed(d: int, l: int) -> int:
+def needed(d: int, length: int) -> int:
     """|V|."""
-    return d * (l - 1) + 1
+    return d * (length - 1) + 1
 
 
 @statement.proves(
-    "with u ids used a draw is new with probability (N - u) / N: at u = N it is 0, so node N + 1 is never found; for u < N "
-    "it is positive, and the waiting time has the mean N / (N - u)"
+    "with u ids used a draw is new with probability (N - u) / N: at u = N it is 0, so node N + 1 is never found; "
+    "for u < N it is positive, and the waiting time has the mean N / (N - u)"
 )
 def waiting() -> bool:
     ids, used, spare = sp.symbols("N u spare", integer=True, positive=True)
@@ -40,7 +40,10 @@ def waiting() -> bool:
     return new.subs(used, ids) == 0 and positive and is_zero(mean - ids / (ids - used))
 
 
-@statement.proves("the number of ways to name n nodes with N ids, N (N - 1) .. (N - n + 1), is positive for N = n + spare and 0 for less")
+@statement.proves(
+    "the number of ways to name n nodes with N ids, N (N - 1) .. (N - n + 1), is positive for N = n + spare and 0 "
+    "for less"
+)
 def feasible() -> bool:
     n, spare, missing = sp.symbols("n spare missing", integer=True, nonnegative=True)
     # below: the factor N - u is 0 at u = N, one of u = 0, .., n - 1, as n = N + 1 + missing
@@ -51,11 +54,11 @@ def feasible() -> bool:
 
 @statement.confirms("names exist exactly from the bound on", instances="d <= 3, l <= 3, N up to two above the bound")
 def listed() -> bool:
-    sizes = [(d, l) for d in range(1, 4) for l in range(2, 4) if needed(d, l) <= 5]
+    sizes = [(d, length) for d in range(1, 4) for length in range(2, 4) if needed(d, length) <= 5]
     return all(
-        (next(permutations(range(ids), needed(d, l)), None) is not None) == (ids >= needed(d, l))
-        for d, l in sizes
-        for ids in range(needed(d, l) + 3)
+        (next(permutations(range(ids), needed(d, length)), None) is not None) == (ids >= needed(d, length))
+        for d, length in sizes
+        for ids in range(needed(d, length) + 3)
     )
 
 

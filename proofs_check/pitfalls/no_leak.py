@@ -1,8 +1,8 @@
 """In a uniformly shuffled edge list the place of the right start edge among the d start edges is uniform: no leak.
 
-For each rank r = 1..d exactly |E|!/d of the |E|! orders put the right start edge at rank r among the start edges. A list
-written arm by arm leaks: the last start edge before the edge into the goal is always the right one. (Measured in the
-public test file: the right edge comes first in 50.4% of 20,000 lines; the standard error is 0.35%.)
+For each rank r = 1..d exactly |E|!/d of the |E|! orders put the right start edge at rank r among the start edges. A
+list written arm by arm leaks: the last start edge before the edge into the goal is always the right one. (Measured in
+the public test file: the right edge comes first in 50.4% of 20,000 lines; the standard error is 0.35%.)
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ def rank(star: Star) -> int:
 
 
 @statement.proves(
-    "orders of E edges: choose the places of the d start edges, order them with the right one at rank r, order the rest: "
-    "C(E, d) (d - 1)! (E - d)! for every r, which is E!/d"
+    "orders of E edges: choose the places of the d start edges, order them with the right one at rank r, order "
+    "the rest: C(E, d) (d - 1)! (E - d)! for every r, which is E!/d"
 )
 def uniform() -> bool:
     d, more = sp.symbols("d more", integer=True, positive=True)
     E = d + more
     orders = sp.binomial(E, d) * sp.factorial(d - 1) * sp.factorial(E - d)
-    return sp.gammasimp(orders.rewrite(sp.gamma) / sp.factorial(E).rewrite(sp.gamma) * d) == 1
+    return bool(sp.gammasimp(orders.rewrite(sp.gamma) / sp.factorial(E).rewrite(sp.gamma) * d) == 1)
 
 
 @statement.confirms("all orders counted", instances="all graphs with at most 6 edges and d <= 4 arms of l <= 5 nodes")
 def counted() -> bool:
-    for d, l in SIZES:
-        edges = d * (l - 1)
+    for d, length in SIZES:
+        edges = d * (length - 1)
         if edges > 6:
             continue
-        for star in stars(d, l):
+        for star in stars(d, length):
             orders = permutations(range(edges))
             ranks = Counter(rank(relabel(star, range(edges + 1), order)) for order in orders)
             if ranks != {r: factorial(edges) // d for r in range(1, d + 1)}:
@@ -57,34 +57,34 @@ def by_arms(star: Star) -> int:
 
 
 @statement.proves(
-    "arm by arm: the edge into the goal of arm a is number a (l - 1), and the start edges are at numbers b (l - 1) - (l - 2): "
-    "the last of these up to a (l - 1) is that of b = a"
+    "arm by arm: the edge into the goal of arm a is number a (l - 1), and the start edges are at numbers b (l - "
+    "1) - (l - 2): the last of these up to a (l - 1) is that of b = a"
 )
 def leak() -> bool:
     a = sp.Symbol("a", integer=True, positive=True)
     inner, later = sp.symbols("inner later", integer=True, nonnegative=True)
-    l = inner + 2
+    length = inner + 2
 
     def start(b: sp.Expr) -> sp.Expr:
-        return b * (l - 1) - (l - 2)
+        return b * (length - 1) - (length - 2)
 
-    own = (a * (l - 1) - start(a)).expand().is_nonnegative
-    after = (start(a + 1 + later) - a * (l - 1)).expand().is_positive
+    own = (a * (length - 1) - start(a)).expand().is_nonnegative
+    after = (start(a + 1 + later) - a * (length - 1)).expand().is_positive
     return own is True and after is True
 
 
 @statement.confirms(
-    "the rule names r_1 for every goal when arms are written one after the other, in any order of arms, and fails on some "
-    "shuffled list",
+    "the rule names r_1 for every goal when arms are written one after the other, in any order of arms, and fails "
+    "on some shuffled list",
     instances="all graphs with d <= 4 arms of l <= 5 nodes",
 )
 def flagged() -> bool:
     right = []
-    for d, l in SIZES:
-        for star in stars(d, l):
+    for d, length in SIZES:
+        for star in stars(d, length):
             for arms in permutations(range(d)):
-                order = [arm * (l - 1) + k for arm in arms for k in range(l - 1)]
-                found = relabel(star, range(d * (l - 1) + 1), order)
+                order = [arm * (length - 1) + k for arm in arms for k in range(length - 1)]
+                found = relabel(star, range(d * (length - 1) + 1), order)
                 right.append(by_arms(found) == star.target[1])
     # the goal's edge first of all but one start edge, which is the wrong one
     star = relabel(next(stars(2, 3)), range(5), [2, 1, 0, 3])

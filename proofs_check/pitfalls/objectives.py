@@ -1,9 +1,9 @@
 """Every training regime is a triple (input corruption, order of the target, positions with a loss).
 
 teacher forcing (none, as it is, target); reversed (none, backwards, target); teacherless (all "$", as it is, target);
-masked (each "$" by chance, as it is, target); first token only (none, as it is, r_1). A line is the prefix and the target
-in its order; inputs are the line without its last token, with corrupted target inputs; the label of a place is the next
-token of the line, or -1 without a loss.
+masked (each "$" by chance, as it is, target); first token only (none, as it is, r_1). A line is the prefix and the
+target in its order; inputs are the line without its last token, with corrupted target inputs; the label of a place is
+the next token of the line, or -1 without a loss.
 """
 
 from __future__ import annotations
@@ -39,6 +39,11 @@ def compose(
 def keep(_: int, token: int) -> int:
     """No corruption."""
     return token
+
+
+def overwrite(dummy: int, mask: Sequence[bool]) -> Callable[[int, int], int]:
+    """Masked places become the dummy token."""
+    return lambda place, token: dummy if mask[place] else token
 
 
 def same_order(target: list[int]) -> list[int]:
@@ -81,18 +86,18 @@ def first_only(prefix: list[int], target: list[int]) -> Batch:
 )
 def triples() -> bool:
     right = []
-    for d, l in SIZES:
-        ids = d * (l - 1) + 1
-        for star in stars(d, l):
+    for d, length in SIZES:
+        ids = d * (length - 1) + 1
+        for star in stars(d, length):
             line, dummy = tokens(text(star), ids), ids + 3
-            prefix, target = line[:-l], line[-l:]
+            prefix, target = line[:-length], line[-length:]
             right.append(teacher_forcing(prefix, target) == compose(prefix, target, keep, same_order, everywhere))
             backwards = compose(prefix, target, keep, lambda path: path[::-1], everywhere)
             right.append(teacher_forcing(prefix, [*reversed(target)]) == backwards)
-            blind = compose(prefix, target, lambda k, token: dummy, same_order, everywhere)
-            right.append(blind == (prefix + [dummy] * (l - 1), [-1] * (len(prefix) - 1) + target))
-            for mask in product((False, True), repeat=l - 1):
-                hidden = compose(prefix, target, lambda k, t, m=mask: dummy if m[k] else t, same_order, everywhere)
+            blind = compose(prefix, target, overwrite(dummy, [True] * (length - 1)), same_order, everywhere)
+            right.append(blind == (prefix + [dummy] * (length - 1), [-1] * (len(prefix) - 1) + target))
+            for mask in product((False, True), repeat=length - 1):
+                hidden = compose(prefix, target, overwrite(dummy, mask), same_order, everywhere)
                 right.append(masked(prefix, target, dummy, mask) == hidden)
             alone = compose(prefix, target, keep, same_order, lambda k: k == 1)
             right.append(first_only(prefix, target) == alone and [x for x in alone[1] if x >= 0] == [star.target[1]])
@@ -100,20 +105,28 @@ def triples() -> bool:
 
 
 @statement.certifies(
-    "the five triples give five different batches, apart from equal ones by name: masked with no or every place masked",
+    "the five regimes give five different batches (masked: with the first place alone masked)",
     domain="all graphs with d <= 4 arms of 3 <= l <= 5 nodes, N = |V|",
 )
 def different() -> bool:
     right = []
-    for d, l in SIZES:
-        if l < 3:
+    for d, length in SIZES:
+        if length < 3:
             continue
-        ids = d * (l - 1) + 1
-        for star in stars(d, l):
+        ids = d * (length - 1) + 1
+        for star in stars(d, length):
             line, dummy = tokens(text(star), ids), ids + 3
-            prefix, target = line[:-l], line[-l:]
-            forced, some = teacher_forcing(prefix, target), masked(prefix, target, dummy, [True] + [False] * (l - 2))
-            found = [forced, teacher_forcing(prefix, target[::-1]), masked(prefix, target, dummy, [True] * (l - 1)), some]
+            prefix, target = line[:-length], line[-length:]
+            forced, some = (
+                teacher_forcing(prefix, target),
+                masked(prefix, target, dummy, [True] + [False] * (length - 2)),
+            )
+            found = [
+                forced,
+                teacher_forcing(prefix, target[::-1]),
+                masked(prefix, target, dummy, [True] * (length - 1)),
+                some,
+            ]
             found.append(first_only(prefix, target))
             right.append(len({(tuple(a), tuple(b)) for a, b in found}) == 5)
     return all(right)

@@ -11,28 +11,28 @@ import sympy as sp
 from ..kit.path_star import SIZES, stars
 from ..statement import Statement
 
-statement = Statement("pitfalls/path-star", source="A (extract); 2510.26745 app. B.1", verdict="proved")
+statement = Statement("pitfalls/path-star", source="2403.06963 (extract); 2510.26745 app. B.1", verdict="proved")
 
 # Node t of arm a, 1 <= t <= l - 1; the centre is t = 0 of every arm. Edges go from t to t + 1.
 a, t, d = sp.symbols("a t d", integer=True, positive=True)
 inner = sp.Symbol("inner", integer=True, nonnegative=True)
-l = inner + 2
+ell = inner + 2
 
 
 @statement.proves("nodes: 1 + sum over arms of l - 1; edges: one into every node but the centre, d (l - 1)")
 def counts() -> bool:
-    others = sp.Sum(1, (t, 1, l - 1), (a, 1, d)).doit()
-    edges = sp.Sum(1, (t, 0, l - 2), (a, 1, d)).doit()
-    return sp.expand(others - d * (l - 1)) == 0 and sp.expand(edges - others) == 0
+    others = sp.Sum(1, (t, 1, ell - 1), (a, 1, d)).doit()
+    edges = sp.Sum(1, (t, 0, ell - 2), (a, 1, d)).doit()
+    return bool(sp.expand(others - d * (ell - 1)) == 0 and sp.expand(edges - others) == 0)
 
 
 @statement.proves(
     "out-degrees: d at the centre, 1 at the d (l - 2) inner nodes, 0 at the d ends; they add up to the number of edges"
 )
 def degrees() -> bool:
-    inner_nodes, ends = sp.Sum(1, (t, 1, l - 2), (a, 1, d)).doit(), sp.Sum(1, (a, 1, d)).doit()
+    inner_nodes, ends = sp.Sum(1, (t, 1, ell - 2), (a, 1, d)).doit(), sp.Sum(1, (a, 1, d)).doit()
     total = d + 1 * inner_nodes + 0 * ends
-    return sp.expand(total - d * (l - 1)) == 0 and sp.expand(1 + inner_nodes + ends - (d * (l - 1) + 1)) == 0
+    return bool(sp.expand(total - d * (ell - 1)) == 0 and sp.expand(1 + inner_nodes + ends - (d * (ell - 1) + 1)) == 0)
 
 
 @statement.confirms(

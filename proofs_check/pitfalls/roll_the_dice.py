@@ -1,9 +1,9 @@
-"""The creativity score is the number of different outputs that are coherent and not memorised, divided by the sample size.
+"""The creativity score is the share of a sample that is coherent and not memorised, repetitions counted once.
 
     score(T)  =  |{ s in T : s coherent, s not in the training set }|  /  |T|
 
-It lies in [0, 1], does not depend on the order of the sample, is 1 exactly if all outputs are new, coherent and different,
-is 0 exactly if none is new and coherent, and falls when an output is repeated (unless it is 0).
+It lies in [0, 1], does not depend on the order of the sample, is 1 exactly if all outputs are new, coherent and
+different, is 0 exactly if none is new and coherent, and falls when an output is repeated (unless it is 0).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The text of an instance, u,v|u,v|..|u,v/start,goal=start,n1,..,goal, determines it: parsing the printed text returns it.
+"""The text of an instance, u,v|u,v|..|u,v/start,goal=start,n1,..,goal, determines it.
 
-Numbers are digits, and ",", "|", "/" and "=" are not: so the text splits at "=" into prefix and target, the prefix at "/"
-into graph and query, the graph at "|" into edges, each at ",". The first line of the public test file is a G(2, 5) with
-start 32 and goal 12.
+Numbers are digits, and ",", "|", "/" and "=" are not: so the text splits at "=" into prefix and target, the prefix at
+"/" into graph and query, the graph at "|" into edges, each at ",". The first line of the public test file is a G(2,
+5) with start 32 and goal 12.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ LINE = "32,3|16,12|3,19|32,34|34,6|6,16|19,47|47,28/32,12=32,34,6,16,12"
     domain="all labelled instances and edge orders of G(d, l) with d (l - 1) <= 3 and N <= 5",
 )
 def round_trip() -> bool:
-    for d, l in [(d, l) for d in range(1, 4) for l in range(2, 5) if d * (l - 1) <= 3]:
-        for star in labelled(d, l, 5):  # fewer ids are among these
+    for d, length in [(d, length) for d in range(1, 4) for length in range(2, 5) if d * (length - 1) <= 3]:
+        for star in labelled(d, length, 5):  # fewer ids are among these
             for order in permutations(range(len(star.edges))):
                 found = relabel(star, range(5), order)
                 if parse(text(found)) != found:
@@ -43,7 +43,9 @@ def separators() -> bool:
     return not set(",|/=") & set("0123456789") and len(set(",|/=")) == 4
 
 
-@statement.proves("the quoted line is a valid G(2, 5): 8 edges, 9 nodes, start 32, goal 12, target along edges, two leaves")
+@statement.proves(
+    "the quoted line is a valid G(2, 5): 8 edges, 9 nodes, start 32, goal 12, target along edges, two leaves"
+)
 def quoted() -> bool:
     star = parse(LINE)
     along = all(b in star.children(a) for a, b in zip(star.target, star.target[1:], strict=False))

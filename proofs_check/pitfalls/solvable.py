@@ -25,15 +25,20 @@ def solve(star: Star) -> tuple[list[int], int]:
 
 
 @statement.proves(
-    "on arm a, k steps back from (a, l - 1) lead to (a, l - 1 - k), through the one edge into each node with t >= 1; the "
-    "centre (t = 0) is met first at k = l - 1, and the nodes met are r_{l-1}, .., r_0"
+    "on arm a, k steps back from (a, l - 1) lead to (a, l - 1 - k), through the one edge into each node with t >= "
+    "1; the centre (t = 0) is met first at k = l - 1, and the nodes met are r_{l-1}, .., r_0"
 )
 def backwards() -> bool:
-    a, b, s, k, l = sp.symbols("a b s k l", integer=True)
-    here = l - 1 - k
+    a, b, s, k, length = sp.symbols("a b s k l", integer=True)
+    here = length - 1 - k
     step = sp.solve([sp.Eq(b, a), sp.Eq(s + 1, here)], [b, s], dict=True)
     meets = sp.solve(sp.Eq(here, 0), k)
-    return len(step) == 1 and sp.expand(step[0][s] - here.subs(k, k + 1)) == 0 and step[0][b] == a and meets == [l - 1]
+    return (
+        len(step) == 1
+        and sp.expand(step[0][s] - here.subs(k, k + 1)) == 0
+        and step[0][b] == a
+        and meets == [length - 1]
+    )
 
 
 @statement.confirms(
@@ -41,6 +46,6 @@ def backwards() -> bool:
     instances="all graphs with d <= 4 arms of l <= 5 nodes, every goal",
 )
 def solved() -> bool:
-    found = [(star, l) for d, l in SIZES for star in stars(d, l)]
+    found = [(star, length) for d, length in SIZES for star in stars(d, length)]
     single = all(len(s.parents(node)) == (node != s.target[0]) for s, _ in found for node in s.nodes)
-    return single and all(solve(star) == (list(star.target), l - 1) for star, l in found)
+    return single and all(solve(star) == (list(star.target), length - 1) for star, length in found)

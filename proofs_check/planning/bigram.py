@@ -61,4 +61,7 @@ def not_masking() -> bool:
 )
 def stacked() -> bool:
     stack = Stack(2, 3, "zeroed")
-    return all(state.free_symbols & set(stack.inputs) == {own} for state, own in zip(stack.states[2], stack.inputs, strict=True))
+    return all(
+        state.free_symbols & set(stack.inputs) == {own}
+        for state, own in zip(stack.states[2], stack.inputs, strict=True)
+    )

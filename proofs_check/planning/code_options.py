@@ -1,10 +1,11 @@
-"""What the options of the public myopic attention do to gradients: beta, offset, and keys and values of another model.
+"""What the options beta, offset and "another model's keys and values" of the public code do to gradients.
 
-beta: past keys and values are beta K + (1 - beta) sg(K). Scores are linear in keys, so every past gradient is beta times
-that of plain attention: beta = 1 is plain, beta = 0 myopic; the value never changes. offset = k: the last k positions
-stay live; at offset = T nothing is blocked, at 0 everything. from another model: past keys and values are those of frozen
-weights; with the frozen weights equal to the live ones the output is unchanged, which starts the local myopia bonus at
-the loss of that model. (Options that are not described here: reverse; zeroed keys are `planning/bigram`.)
+beta: past keys and values are beta K + (1 - beta) sg(K). Scores are linear in keys, so every past gradient is beta
+times that of plain attention: beta = 1 is plain, beta = 0 myopic; the value never changes. offset = k: the last k
+positions stay live; at offset = T nothing is blocked, at 0 everything. from another model: past keys and values are
+those of frozen weights; with the frozen weights equal to the live ones the output is unchanged, which starts the
+local myopia bonus at the loss of that model. (Options that are not described here: reverse; zeroed keys are
+`planning/bigram`.)
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def ends_of_offset() -> bool:
 
 
 @statement.proves(
-    "offset k: a past input x_m has a derivative if m >= n - k and none if m < n - k (m and k generic, one input singled "
-    "out of its sum)"
+    "offset k: a past input x_m has a derivative if m >= n - k and none if m < n - k (m and k generic, one input "
+    "singled out of its sum)"
 )
 def between_the_ends() -> bool:
     seen, unseen, rest, rest_values = sp.symbols("seen unseen rest rest_values")  # x_m live, sg(x_m), the other terms
@@ -74,7 +75,9 @@ def between_the_ends() -> bool:
     return bool(sp.diff(head(unseen), seen) == 0 and sp.simplify(sp.diff(head(seen), seen)) != 0)
 
 
-@statement.proves("another model: past keys and values of frozen weights leave the output as it is while they are equal")
+@statement.proves(
+    "another model: past keys and values of frozen weights leave the output as it is while they are equal"
+)
 def frozen() -> bool:
     first, second = sp.symbols("frozen_w frozen_u")
     of_frozen = attend(first, second, x)

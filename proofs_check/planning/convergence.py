@@ -1,13 +1,14 @@
-"""Myopic descent converges to the myopic optimum for strongly convex, smooth losses; tied weights need a forward bias.
+"""Myopic descent converges for strongly convex, smooth losses; with tied weights under a forward bias.
 
 Untied: theta_k <- theta_k - eta G_k, G_k = grad_{theta_k} l_k(theta_1, .., theta_k). Assume that G_k is mu-strongly
-monotone and L-Lipschitz in theta_k, and moves by at most beta (|d_1| + .. + |d_{k-1}|) when the past moves by d_i. Then
-for 0 < eta < 2 mu / L^2, with rho^2 = 1 - 2 eta mu + eta^2 L^2 < 1, the weighted distance sum_k t^k |theta_k - theta~_k|,
-t = (1 - rho) / (1 - rho + 2 eta beta), shrinks by the factor (1 + rho) / 2 a step: for EVERY coupling beta.
+monotone and L-Lipschitz in theta_k, and moves by at most beta (|d_1| + .. + |d_{k-1}|) when the past moves by d_i.
+Then for 0 < eta < 2 mu / L^2, with rho^2 = 1 - 2 eta mu + eta^2 L^2 < 1, the weighted distance sum_k t^k |theta_k -
+theta~_k|, t = (1 - rho) / (1 - rho + 2 eta beta), shrinks by the factor (1 + rho) / 2 a step: for EVERY coupling
+beta.
 
 Tied: theta <- theta - eta g(theta, theta), where g(t, theta) = grad_t sum_k l_k(theta, .., theta, t) is mu-strongly
-monotone and L-Lipschitz in t and beta-Lipschitz in theta. If beta < mu (the present outweighs the past: a forward bias
-in this sense), then for 0 < eta < 2 (mu - beta) / (L + beta)^2 the distance to theta~ shrinks by the factor
+monotone and L-Lipschitz in t and beta-Lipschitz in theta. If beta < mu (the present outweighs the past: a forward
+bias in this sense), then for 0 < eta < 2 (mu - beta) / (L + beta)^2 the distance to theta~ shrinks by the factor
 sqrt(1 - 2 eta (mu - beta) + eta^2 (L + beta)^2) < 1. Without it (beta > mu) myopic descent can diverge for every eta.
 """
 
@@ -23,8 +24,8 @@ statement = Statement(
     "planning/convergence",
     source="2404.00859 (secondary)",
     verdict="open: source incomplete",
-    missing="the paper's definition of forward bias and its constants, whose text was not at hand; with the assumptions "
-    "that stand here every step is proved",
+    missing="the paper's definition of forward bias and its constants (its text was not at hand); every step "
+    "is proved with the assumptions above",
     needs=["planning/myopic-optimum"],
     known=["Banach's theorem: a contraction of R^d has a fixed point"],
 )
@@ -33,8 +34,8 @@ eta, mu, L, beta, rho = sp.symbols("eta mu L beta rho", positive=True)
 
 
 @statement.proves(
-    "one step: |e - eta g|^2 = |e|^2 - 2 eta <g, e> + eta^2 |g|^2 <= (1 - 2 eta mu + eta^2 L^2) |e|^2, a factor that is "
-    "below 1 exactly for 0 < eta < 2 mu / L^2, and at least 0 as mu <= L"
+    "one step: |e - eta g|^2 = |e|^2 - 2 eta <g, e> + eta^2 |g|^2 <= (1 - 2 eta mu + eta^2 L^2) |e|^2, a factor "
+    "that is below 1 exactly for 0 < eta < 2 mu / L^2, and at least 0 as mu <= L"
 )
 def one_step() -> bool:
     e, g = matrices("e g")
@@ -68,9 +69,7 @@ def weighted() -> bool:
     return start and step and rest and (1 / (1 - t)).subs(t, odds / (1 + odds)).simplify().is_positive is True
 
 
-@statement.proves(
-    "with t = (1 - rho) / (1 - rho + 2 eta beta), which lies in (0, 1), that factor is (1 + rho) / 2 < 1"
-)
+@statement.proves("with t = (1 - rho) / (1 - rho + 2 eta beta), which lies in (0, 1), that factor is (1 + rho) / 2 < 1")
 def untied_factor() -> bool:
     room = sp.Symbol("room", positive=True)
     small = room / (1 + room)  # 1 - rho, any number in (0, 1)
@@ -82,8 +81,8 @@ def untied_factor() -> bool:
 
 
 @statement.proves(
-    "tied: G(theta) = g(theta, theta) is (mu - beta)-strongly monotone and (L + beta)-Lipschitz, as the coupling adds at "
-    "least -beta |e|^2 and at most beta |e|; then the one-step bound holds with these constants"
+    "tied: G(theta) = g(theta, theta) is (mu - beta)-strongly monotone and (L + beta)-Lipschitz, as the coupling "
+    "adds at least -beta |e|^2 and at most beta |e|; then the one-step bound holds with these constants"
 )
 def tied() -> bool:
     bias, size = sp.symbols("bias size", positive=True)  # mu = beta + bias, |e| = size
@@ -93,8 +92,10 @@ def tied() -> bool:
     factor = 1 - 2 * eta * bias + eta**2 * (L + beta) ** 2
     share = sp.Symbol("share", positive=True)
     inside = factor.subs(eta, 2 * bias / (L + beta) ** 2 / (1 + share))
-    return monotone and sp.factor(1 - inside).is_positive is True and is_zero(
-        factor.subs(eta, 2 * bias / (L + beta) ** 2) - 1
+    return (
+        monotone
+        and sp.factor(1 - inside).is_positive is True
+        and is_zero(factor.subs(eta, 2 * bias / (L + beta) ** 2) - 1)
     )
 
 
@@ -102,8 +103,8 @@ a, b, theta, fixed = sp.symbols("a b theta fixed", real=True)
 
 
 @statement.proves(
-    "forward bias cannot be dropped: l_1 = (t_1 - 1)^2 / 2, l_2 = (t_2 - 3 t_1 - 1)^2 / 2 have strongly convex own parts "
-    "(mu = L = 2, beta = 3) and a strongly convex sum, yet e' = (1 + eta) e for every eta > 0"
+    "forward bias cannot be dropped: l_1 = (t_1 - 1)^2 / 2, l_2 = (t_2 - 3 t_1 - 1)^2 / 2 have strongly convex "
+    "own parts (mu = L = 2, beta = 3) and a strongly convex sum, yet e' = (1 + eta) e for every eta > 0"
 )
 def diverges() -> bool:
     first, second = sp.symbols("t1 t2", real=True)
@@ -118,13 +119,14 @@ def diverges() -> bool:
 
 
 @statement.proves(
-    "at the border beta = mu there may be no myopic optimum: l_2 = (t_2 - 2 t_1 - 1)^2 / 2 gives the constant gradient -2"
+    "at the border beta = mu there may be no myopic optimum: l_2 = (t_2 - 2 t_1 - 1)^2 / 2 gives the constant "
+    "gradient -2"
 )
 def border() -> bool:
     first, second = sp.symbols("t1 t2", real=True)
     losses = [(first - 1) ** 2 / 2, (second - 2 * first - 1) ** 2 / 2]
     g = (sp.diff(losses[0], first) + sp.diff(losses[1], second)).subs({first: theta, second: theta})
-    return sp.expand(g) == -2
+    return bool(sp.expand(g) == -2)
 
 
 @statement.proves("the same coupling with untied weights: the powers of the step matrix tend to 0 for 0 < eta < 2")

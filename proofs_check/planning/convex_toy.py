@@ -1,13 +1,14 @@
 """A closed-form convex toy: linear regression over positions, with gap, bonus and the limit of myopic descent.
 
-Position k predicts sum_{i <= k} x_ki . theta_i. Over samples and positions the errors are S theta - Y; X is the own part
-of S (tied weights: the rows x_kk and sum_i x_ki; untied: the block diagonal of a block triangular S). Then
+Position k predicts sum_{i <= k} x_ki . theta_i. Over samples and positions the errors are S theta - Y; X is the own
+part of S (tied weights: the rows x_kk and sum_i x_ki; untied: the block diagonal of a block triangular S). Then
 
     best model      S^T S theta* = S^T Y             gap    = |S (theta~ - theta*)|^2 / 2
     myopic optimum  X^T S theta~ = X^T Y             bonus  = g^T (X^T X)^(-1) g / 2,  g = X^T (S theta* - Y)
     myopic descent  e <- (I - eta X^T S) e           e = theta - theta~
 
-and with e^T X^T S e >= m |e|^2, m > 0, and |X^T S e| <= K |e| the error shrinks by sqrt(1 - 2 eta m + eta^2 K^2) a step.
+and with e^T X^T S e >= m |e|^2, m > 0, and |X^T S e| <= K |e| the error shrinks by sqrt(1 - 2 eta m + eta^2 K^2) a
+step.
 """
 
 from __future__ import annotations
@@ -33,14 +34,18 @@ X, S, Y, theta, limit = matrices("X S Y theta limit")
 eta, m, K = sp.symbols("eta m K", positive=True)
 
 
-@statement.proves("the diagonal gradient is X^T (S theta - Y), so the error of myopic descent obeys e' = (I - eta X^T S) e")
+@statement.proves(
+    "the diagonal gradient is X^T (S theta - Y), so the error of myopic descent obeys e' = (I - eta X^T S) e"
+)
 def error() -> bool:
     normal = {transpose(X) * Y: transpose(X) * S * limit}
     after = theta - eta * transpose(X) * (S * theta - Y) - limit
     return vanishes(after - (theta - limit) + eta * transpose(X) * S * (theta - limit), normal)
 
 
-@statement.proves("the contraction factor: |e'|^2 <= (1 - 2 eta m + eta^2 K^2) |e|^2, least at eta = m / K^2: 1 - m^2 / K^2")
+@statement.proves(
+    "the contraction factor: |e'|^2 <= (1 - 2 eta m + eta^2 K^2) |e|^2, least at eta = m / K^2: 1 - m^2 / K^2"
+)
 def contraction() -> bool:
     e, M = matrices("e M")
     after = e - eta * M * e
@@ -101,9 +106,12 @@ def descent() -> bool:
     def own(j: int, k: int) -> Fraction:
         return Fraction(2) if j == k else Fraction(1, 4)
 
-    toy = Regression([[[[own(j, k)] for j in range(k + 1)] for k in range(3)]], [[Fraction(1), Fraction(2), Fraction(3)]])
+    toy = Regression(
+        [[[[own(j, k)] for j in range(k + 1)] for k in range(3)]], [[Fraction(1), Fraction(2), Fraction(3)]]
+    )
     problem = toy.problem(tied=True)
-    slope = sum(a[0] * b[0] for a, b in zip(problem.own, problem.everything, strict=True))  # X^T S, one number
+    rows = zip(problem.own, problem.everything, strict=True)
+    slope = sum((a[0] * b[0] for a, b in rows), Fraction(0))  # X^T S, one number
     point, optimum, rate = Fraction(5), problem.myopic[0], 1 / (2 * slope)
     for _ in range(30):
         before = point - optimum

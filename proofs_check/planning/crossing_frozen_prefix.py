@@ -1,4 +1,4 @@
-"""With blocked hidden states and the loss on target positions only, nothing before the first target position is trained.
+"""With blocked hidden states and a loss on target positions only, no state before them is trained.
 
 Edge-packed path-star input: edges, start, goal, "=", then l - 1 target inputs. Losses sit at "=" and at the target
 inputs. Under myopic attention a loss has derivative 0 in the states of all other positions. So the tables E_from and
@@ -25,8 +25,8 @@ statement = Statement(
 
 
 @statement.proves(
-    "d loss_j / d state_p = 0 for a target position j and a prefix position p < j: Jacobians are diagonal at every layer, "
-    "so a gradient of the losses in what is read at p alone is a sum of zeros, for any lengths"
+    "d loss_j / d state_p = 0 for a target position j and a prefix position p < j: Jacobians are diagonal at "
+    "every layer, so a gradient of the losses in what is read at p alone is a sum of zeros, for any lengths"
 )
 def prefix_states() -> bool:
     j, first, gap, size = sp.symbols("j first gap size", integer=True, positive=True)
@@ -34,19 +34,19 @@ def prefix_states() -> bool:
     prefix = first - gap  # positions from `first` on have a loss
     losses = sp.Sum(own[j] * sp.KroneckerDelta(j, prefix), (j, first, first + size))
     inside = sp.Sum(own[j] * sp.KroneckerDelta(j, first), (j, first, first + size))
-    return sp.simplify(losses.doit()) == 0 and sp.simplify(inside.doit()) == own[first]
+    return bool(sp.simplify(losses.doit()) == 0 and sp.simplify(inside.doit()) == own[first])
 
 
 @statement.certifies(
-    "which rows of which tables are read where: E_from, E_to at edges alone; teacherless, no node's row of E_tok from '=' "
-    "on, and otherwise those of the path's nodes except the goal",
+    "which rows of which tables are read where: E_from, E_to at edges alone; teacherless, no node's row of E_tok "
+    "from '=' on, and otherwise those of the path's nodes except the goal",
     domain="all graphs with d <= 4 arms of l <= 5 nodes, N = number of nodes",
 )
 def tables() -> bool:
     right = []
-    for d, l in SIZES:
-        ids, first = d * (l - 1) + 1, d * (l - 1) + 2  # the place of "="
-        for star in stars(d, l):
+    for d, length in SIZES:
+        ids, first = d * (length - 1) + 1, d * (length - 1) + 2  # the place of "="
+        for star in stars(d, length):
             for teacherless in (False, True):
                 places = pack(star, ids, teacherless=teacherless)
                 late = [rows[0] for table, rows in places[first:] if table == "tok"]

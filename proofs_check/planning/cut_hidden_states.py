@@ -30,7 +30,9 @@ def past_input() -> bool:
     return bool(sp.diff(myopic, x[m]) == 0) and not same(sp.diff(plain, x[m]), sp.S.Zero)
 
 
-@statement.proves("the own input and the query's weight keep the derivative of plain attention with the past held fixed")
+@statement.proves(
+    "the own input and the query's weight keep the derivative of plain attention with the past held fixed"
+)
 def own_input() -> bool:
     return all(same(equated(sp.diff(myopic, s)), sp.diff(plain, s)) for s in (h, p))
 
@@ -65,12 +67,14 @@ def layers() -> bool:
     product = sp.Sum(second[j] * delta(j, k) * delta(k, q) * first[q], (k, 1, size)).doit()
     # off the diagonal: q = j + gap
     gap = sp.Symbol("gap", integer=True, positive=True)
-    return bool(off_diagonal == 0) and sp.simplify(product.subs(q, j + gap)) == 0 and sp.simplify(product.subs(q, j)) != 0
+    return (
+        bool(off_diagonal == 0) and sp.simplify(product.subs(q, j + gap)) == 0 and sp.simplify(product.subs(q, j)) != 0
+    )
 
 
 @statement.confirms(
-    "with norms before attention: a target's state contains no past residual in any layer, while the weights of keys and "
-    "values are read at past positions too; plain stacks contain every past residual",
+    "with norms before attention: a target's state contains no past residual in any layer, while the weights of "
+    "keys and values are read at past positions too; plain stacks contain every past residual",
     instances="2 layers, 3 positions, any norms, scores, values and blocks",
 )
 def stacks() -> bool:
@@ -78,11 +82,15 @@ def stacks() -> bool:
     past = set(plain.inputs[:2])
     final = myopic.states[2][2]
     reads = [f for f in final.atoms(sp.core.function.AppliedUndef) if f.func.__name__ in ("key2", "value2")]
-    through_past = [f for f in reads if f.args[1] in myopic.values and f.args[0] in (sp.Symbol("w_k2"), sp.Symbol("w_v2"))]
+    through_past = [
+        f for f in reads if f.args[1] in myopic.values and f.args[0] in (sp.Symbol("w_k2"), sp.Symbol("w_v2"))
+    ]
     return not past & final.free_symbols and past <= plain.states[2][2].free_symbols and len(through_past) >= 4
 
 
-@statement.proves("two plain layers do have the term: x_1 moves h_2 of layer 1, which layer 2 reads (an exact instance)")
+@statement.proves(
+    "two plain layers do have the term: x_1 moves h_2 of layer 1, which layer 2 reads (an exact instance)"
+)
 def plain_stack() -> bool:
     first, second = sp.symbols("x1 x2")
     # scores 0 and values equal to inputs, so a head is the mean of what it reads; the residual is kept

@@ -1,8 +1,8 @@
 """Variant 2 blocks keys and values themselves: K' = sg(K), V' = sg(V), so W_K and W_V learn from the diagonal only.
 
 As for blocked hidden states d l_n / d x_i = 0 for i < n at the input of every layer, and in addition the gradients of
-W_K and W_V have no part through i < n: they equal the derivatives in the copies of these weights at n itself. Any number
-of positions and layers.
+W_K and W_V have no part through i < n: they equal the derivatives in the copies of these weights at n itself. Any
+number of positions and layers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ def past_input() -> bool:
     return bool(sp.diff(myopic, x[m]) == 0 and sp.diff(block(h, myopic), x[m]) == 0)
 
 
-@statement.proves("the own input and the query's weight keep the derivative of plain attention with the past held fixed")
+@statement.proves(
+    "the own input and the query's weight keep the derivative of plain attention with the past held fixed"
+)
 def own_input() -> bool:
     return all(same(equated(sp.diff(myopic, s)), sp.diff(plain, s)) for s in (h, p))
 

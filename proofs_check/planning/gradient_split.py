@@ -3,7 +3,8 @@
 Give every position k = 1..n its own copy theta_k of the weights; its expected loss is l_k(theta_1, .., theta_k). With
 all copies equal to theta the total loss is l(theta) = sum_k l_k(theta, .., theta), and
 
-    grad l  =  sum_k sum_{i <= k} grad_{theta_i} l_k  =  sum_k grad_{theta_k} l_k  +  sum_k sum_{i < k} grad_{theta_i} l_k.
+    grad l  =  sum_k sum_{i <= k} grad_{theta_i} l_k
+            =  sum_k grad_{theta_k} l_k  +  sum_k sum_{i < k} grad_{theta_i} l_k.
 
 Diagonal terms (i = k) improve the prediction at the position itself. Off-diagonal terms (i < k) are what the weights
 at i gain for the losses of later positions: the only incentive to prepare a hidden state for later (to pre-cache).
@@ -31,8 +32,8 @@ i, k = sp.symbols("i k", integer=True, positive=True)
 
 
 @statement.proves(
-    "copy after copy: if F(i) is l_k with the first i copies moved, then sum_{i <= k} (F(i) - F(i-1)) is the change when "
-    "all k copies move, for every k"
+    "copy after copy: if F(i) is l_k with the first i copies moved, then sum_{i <= k} (F(i) - F(i-1)) is the "
+    "change when all k copies move, for every k"
 )
 def hybrids() -> bool:
     F = sp.Function("F")
@@ -40,8 +41,8 @@ def hybrids() -> bool:
 
 
 @statement.proves(
-    "F(i) - F(i-1) = s d_i l_k at a point between, for a move by s; divided by s, for s -> 0 and continuous derivatives, "
-    "the change of l_k is the sum of its partial derivatives with all copies at theta"
+    "F(i) - F(i-1) = s d_i l_k at a point between, for a move by s; divided by s, for s -> 0 and continuous "
+    "derivatives, the change of l_k is the sum of its partial derivatives with all copies at theta"
 )
 def partial_derivatives() -> bool:
     # d_i at the point between is its value d[i] at theta plus an error r[i], which vanishes with s by continuity

@@ -56,8 +56,8 @@ def closed_form() -> bool:
 
 
 @statement.proves(
-    "the bonus is a square, g^T (X^T X)^-1 g = |X (X^T X)^-1 g|^2, and X v = 0 only for v = 0 by full rank: it is 0 only "
-    "for g = 0, the normal equations of a myopic optimum"
+    "the bonus is a square, g^T (X^T X)^-1 g = |X (X^T X)^-1 g|^2, and X v = 0 only for v = 0 by full rank: it is "
+    "0 only for g = 0, the normal equations of a myopic optimum"
 )
 def zero_only_if_myopic() -> bool:
     (g,) = matrices("g")

@@ -28,8 +28,9 @@ def read(word: str) -> int:
 
 
 @statement.proves(
-    "one digit: q = 10 a + r with r in 0..9 has the unit r and the rest a, so writing r and then a with one digit less, and "
-    "reading r + 10 a, returns q; with no digits left a number below 10^0 is 0: induction on the number of digits"
+    "one digit: q = 10 a + r with r in 0..9 has the unit r and the rest a, so writing r and then a with one digit "
+    "less, and reading r + 10 a, returns q; with no digits left a number below 10^0 is 0: induction on the number "
+    "of digits"
 )
 def one_digit() -> bool:
     a = sp.Symbol("a", integer=True, nonnegative=True)

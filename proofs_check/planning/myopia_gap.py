@@ -3,7 +3,7 @@
 A myopic model is one of the models, so its loss is at least the minimum. In linear regression over positions (errors
 S theta - Y, own part X) the gap has the closed form
 
-    gap  =  l(theta~) - l(theta*)  =  |S (theta~ - theta*)|^2 / 2   >=  0,    X^T S theta~ = X^T Y,   S^T S theta* = S^T Y,
+    gap  =  l(theta~) - l(theta*)  =  |S (theta~ - theta*)|^2 / 2  >=  0,   X^T S theta~ = X^T Y,  S^T S theta* = S^T Y,
 
 which is 0 exactly if the two models predict the same. Both a positive gap (pre-caching matters) and a gap of 0
 (breadcrumbs: what helps now is what the future needs) occur.

@@ -41,7 +41,8 @@ def first_variant() -> bool:
     # the reader's copy is w, u throughout; what belongs to other positions is their inputs, held fixed
     reader = attend(w, u, x)
     return all(
-        same(equated(sp.diff(blocked["hidden states"], weight)), sp.diff(reader, weight)) for weight in (*own_copy, h, p)
+        same(equated(sp.diff(blocked["hidden states"], weight)), sp.diff(reader, weight))
+        for weight in (*own_copy, h, p)
     )
 
 

@@ -45,8 +45,8 @@ def tied_expansion() -> bool:
 
 
 @statement.proves(
-    "and they are necessary: with g = X^T (S theta - Y) not 0 a step delta = -s g changes f by -s |g|^2 + s^2 |X g|^2 / 2, "
-    "which is negative for small s > 0"
+    "and they are necessary: with g = X^T (S theta - Y) not 0 a step delta = -s g changes f by -s |g|^2 + s^2 |X "
+    "g|^2 / 2, which is negative for small s > 0"
 )
 def necessary() -> bool:
     s, norm, image = sp.symbols("s norm image", positive=True)
@@ -56,9 +56,10 @@ def necessary() -> bool:
 
 
 @statement.proves(
-    "untied: theta stacks theta_1, .., theta_n and X is the block diagonal of S (S is block lower triangular); position "
-    "k's loss is its block of f, so its normal equations x_kk^T (sum_{i <= k} x_ki theta_i - y_k) = 0 are block k of "
-    "X^T (S theta - Y) = 0; equation k holds theta_1..theta_k alone: solved from the first on, they are the recursion"
+    "untied: theta stacks theta_1, .., theta_n and X is the block diagonal of S (S is block lower triangular); "
+    "position k's loss is its block of f, so its normal equations x_kk^T (sum_{i <= k} x_ki theta_i - y_k) = 0 "
+    "are block k of X^T (S theta - Y) = 0; equation k holds theta_1..theta_k alone: solved from the first on, "
+    "they are the recursion"
 )
 def untied_blocks() -> bool:
     size = 3
@@ -85,7 +86,9 @@ def instances() -> bool:
         toy = Regression.draw(seed, positions=3, width=2, samples=5)
         tied, untied = toy.problem(tied=True), toy.problem(tied=False)
         least = tied.reader_loss(tied.myopic, tied.myopic)
-        right += [tied.reader_loss([a + b for a, b in zip(tied.myopic, d, strict=True)], tied.myopic) >= least for d in moves]
+        right += [
+            tied.reader_loss([a + b for a, b in zip(tied.myopic, d, strict=True)], tied.myopic) >= least for d in moves
+        ]
         stacked = untied.myopic
         for k in range(3):
             rows = [(sample[k], targets[k]) for sample, targets in zip(toy.features, toy.targets, strict=True)]

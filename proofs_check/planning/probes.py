@@ -1,7 +1,8 @@
 """A ridge probe is the unique solution of its normal equations.
 
-min over w of |A w - b|^2 + w^T P w, where A holds hidden states (and a constant column for the bias), P is diagonal and
-not negative (1e-4 for weights; 0 for a bias that is not penalised), and A^T A + P is positive definite, is reached exactly at
+min over w of |A w - b|^2 + w^T P w, where A holds hidden states (and a constant column for the bias), P is diagonal
+and not negative (1e-4 for weights; 0 for a bias that is not penalised), and A^T A + P is positive definite, is
+reached exactly at
 
     (A^T A + P) w  =  A^T b,
 
@@ -51,8 +52,9 @@ def necessary() -> bool:
 
 
 @statement.proves(
-    "with all weights penalised A^T A + P is positive definite: d^T (A^T A + P) d = |A d|^2 + sum P_aa d_a^2; with a free "
-    "bias it is too, since d^T (..) d = 0 leaves the bias alone, whose column of ones gives rows * d^2 = 0"
+    "with all weights penalised A^T A + P is positive definite: d^T (A^T A + P) d = |A d|^2 + sum P_aa d_a^2; "
+    "with a free bias it is too, since d^T (..) d = 0 leaves the bias alone, whose column of ones gives rows * "
+    "d^2 = 0"
 )
 def definite() -> bool:
     form = transpose(d) * (transpose(A) * A + P) * d - transpose(A * d) * (A * d) - transpose(d) * P * d
@@ -70,9 +72,7 @@ def instance() -> bool:
     target = [Fraction(k**3) for k in range(1, 7)]
     penalty = [Fraction(1, 10**4), Fraction(1, 10**4), Fraction(0)]
     columns = list(zip(*rows, strict=True))
-    gram = [
-        [dot(x, y) + (penalty[i] if i == j else 0) for j, y in enumerate(columns)] for i, x in enumerate(columns)
-    ]
+    gram = [[dot(x, y) + (penalty[i] if i == j else 0) for j, y in enumerate(columns)] for i, x in enumerate(columns)]
     weights = solve(gram, [dot(column, target) for column in columns])
     if weights is None:
         return False

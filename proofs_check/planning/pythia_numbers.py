@@ -1,8 +1,8 @@
 """Printed: the myopia gap of fine-tuned Pythia models increases with scale. The printed table is not monotone.
 
 Cross-entropies after one epoch on 10M Pile sequences of 64 tokens, 14M to 2.8B parameters: plain 4.11 3.73 3.44 3.03
-2.74 2.62 2.54 2.44, myopic 4.27 3.84 3.48 3.13 2.89 2.78 2.71 2.67; the differences are .16 .11 .04 .10 .15 .16 .17 .23.
-Repaired: they increase strictly from 70M on, and the largest model has the largest gap.
+2.74 2.62 2.54 2.44, myopic 4.27 3.84 3.48 3.13 2.89 2.78 2.71 2.67; the differences are .16 .11 .04 .10 .15 .16 .17
+.23. Repaired: they increase strictly from 70M on, and the largest model has the largest gap.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Two inequivalent kinds of myopic attention are in circulation: one value, two gradients.
 
-Blocking the hidden states of other positions (variant 1) and blocking their keys and values (variant 2) give the outputs
-of causal attention, and the same gradients for the own input and the query. The gradients of W_K and W_V differ by the
-off-diagonal part, which is not 0: the two are different training methods.
+Blocking the hidden states of other positions (variant 1) and blocking their keys and values (variant 2) give the
+outputs of causal attention, and the same gradients for the own input and the query. The gradients of W_K and W_V
+differ by the off-diagonal part, which is not 0: the two are different training methods.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def differ() -> bool:
 
 
 @statement.proves(
-    "in numbers: inputs 1 and 2 with W_K = 0, W_V = 1 and query 1: the gradients of (W_K, W_V) are (1/4, 3/2) in variant 1 "
-    "and (1/2, 1) in variant 2"
+    "in numbers: inputs 1 and 2 with W_K = 0, W_V = 1 and query 1: the gradients of (W_K, W_V) are (1/4, 3/2) in "
+    "variant 1 and (1/2, 1) in variant 2"
 )
 def numbers() -> bool:
     w_past, u_past = sp.symbols("w_past u_past")

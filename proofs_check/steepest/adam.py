@@ -86,7 +86,8 @@ def entry() -> bool:
 def descent() -> bool:
     kappa, size, step, top, level, proxy = sp.symbols("kappa B C b L G", positive=True)
     smooth = 2 * size**2 * step**2 * sp.exp(2 * size * step * top)
-    after = level - eta * (gamma - kappa * eta) * proxy + smooth * eta**2 * proxy
+    curvature = 4 * (eta * step * size) ** 2 * sp.exp(2 * size * step * top) * proxy  # at most: `steepest/descent`
+    after = level - eta * (gamma - kappa * eta) * proxy + curvature / 2
     return bool(sp.expand(after - (level - gamma * eta * (1 - (smooth + kappa) / gamma * eta) * proxy)) == 0)
 
 
@@ -124,13 +125,17 @@ def abel() -> bool:
     step, u, drop = sp.symbols("eta_s u_s f", nonnegative=True)  # eta_{s+k} = eta_s - f
     moved = sp.expand(step * u - (step - drop) * u).is_nonnegative
     total, last = sp.Function("P"), sp.Symbol("T", integer=True, positive=True)  # P(n) = sum_{s<=n} eta_s u_s
-    shifted = total(last - k) - (total(last) - total(k))
-    window = sp.expand(shifted - total(k) + (total(last) - total(last - k))) == 0  # the part taken off is >= 0
+    shifted, off = total(last - k) - (total(last) - total(k)), total(last) - total(last - k)  # off >= 0
     c, slope, q = sp.symbols("c c' q", positive=True)
     one = sp.diff(1 / (1 - q), q)  # sum k q^{k-1}; sum k^2 q^{k-1} is the next
     series = (c * one + slope * sp.diff(q * one, q)).subs(q, share)
     cauchy = sp.expand((x + c) ** 2 - x * (x + 2 * c)).is_nonnegative  # E, C'
-    return bool(moved and window and sp.factor(sp.simplify(series)).is_polynomial(odds) and cauchy)
+    return bool(
+        moved
+        and sp.expand(shifted - total(k) + off) == 0
+        and sp.factor(sp.simplify(series)).is_polynomial(odds)
+        and cauchy
+    )
 
 
 @statement.proves(
