@@ -37,7 +37,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_a_failed_rename_leaves_nothing(tmp_path):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(CheckpointError, match=r"folder: cannot be written \(Is a directory\)"):
         runs.write_text(tmp_path / "folder", "x")
     assert os.listdir(tmp_path) == ["folder"]
 
