@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ntp_theory import Check, __version__, claims, report
+from ntp_theory.errors import CheckpointError
 
 VOID = {"meta", "img", "br"}
 HOSTILE = "<script>alert(\"x\")</script> & 'quoted'"

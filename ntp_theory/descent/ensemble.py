@@ -67,7 +67,7 @@ def descend_many(
     UsageError
         As `descend`; something other than datasets, or another number of starts than of datasets.
     SolverError
-        If the loss of a run or the norm of its decoder is no longer finite.
+        If the norm of a decoder, and with it the loss, is no longer finite.
 
     Notes
     -----
@@ -158,7 +158,7 @@ def _descend_together(
             for job, own, w, eta, loss in zip(jobs, records, weights.clone(), step_sizes, losses(weights), strict=True):
                 if not math.isfinite(loss.value):
                     raise SolverError(
-                        f"the loss or the norm of the decoder of run {job.number} is not finite at step {step}; take a "
+                        f"the norm of the decoder of run {job.number} is not finite at step {step}; take a "
                         "smaller step_size",
                         status="not finite",
                         best=own[-1].weights if own else job.start,

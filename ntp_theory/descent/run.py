@@ -18,7 +18,7 @@ from .. import runs
 from ..dataset import NTPDataset, as_dataset
 from ..doors import as_decoder, as_path, check_function, number, whole
 from ..errors import SolverError, UsageError
-from ..loss import LossParts, evaluate
+from ..loss import evaluate
 from ..runs import Progress
 from .checkpoint import Checkpoint
 from .methods.registry import Method, State, find_method
@@ -82,7 +82,8 @@ def descend(
         finite, steps outside the run, seconds that are not, a callback that cannot be called; processes that go
         different ways.
     SolverError
-        If the loss or the norm of the decoder is no longer finite; ``best`` is the last recorded decoder, or the start.
+        If the norm of the decoder, and with it the loss, is no longer finite; ``best`` is the last recorded decoder, or
+        the start.
     CheckpointError
         If the checkpoint is damaged or belongs to another run, the message naming what differs; if it cannot be
         written.
@@ -126,8 +127,9 @@ def descend(
             while True:
                 if step in wanted and not (records and records[-1].step == step):
                     _check_together(step, state.weights, data, method)
-                    if (loss := _loss(state.weights, data)) is None:
+                    if not has_norm(state.weights):
                         raise _diverged(step, records, start)
+                    loss = evaluate(state.weights, data)
                     elapsed = _log_elapsed(step, state)
                     # copies: a method may write over a decoder that is two steps old, a callback over anything
                     records.append(Record(step, state.weights.clone(), loss, elapsed))
@@ -149,7 +151,7 @@ def descend(
 
 
 def starting_decoder(data: NTPDataset, init: ArrayLike | Tensor | None) -> Tensor:
-    """W_0, zero if none is given; its norm and the loss there must be finite. All processes call this."""
+    """W_0, zero if none is given; its norm must be finite. All processes call this."""
     shape = (data.vocab_size, data.dim)
 
     def looked_at() -> Tensor:
@@ -160,14 +162,14 @@ def starting_decoder(data: NTPDataset, init: ArrayLike | Tensor | None) -> Tenso
             raise UsageError(f"init has a norm beyond the largest number in {start.dtype}; it must be finite")
         return start
 
-    start = data.ranks.together(looked_at)
-    if any(data.ranks.gather(init is not None)) and _loss(start, data) is None:
-        raise UsageError("init gives a loss beyond the largest number; the loss must be finite at the start")
-    return start
+    return data.ranks.together(looked_at)
 
 
 def has_norm(weights: Tensor) -> bool:
-    """Whether a decoder (V, d) has a finite Frobenius norm in its type: beyond it no method can tell directions."""
+    """Whether a decoder (V, d) has a finite Frobenius norm in its type.
+
+    Its loss is then finite too: entries of embeddings are at most the fourth root of the largest number.
+    """
     return math.isfinite(torch.linalg.vector_norm(weights))
 
 
@@ -208,16 +210,7 @@ def _step(method: Method[Any], step: int, state: State, records: list[Record], s
 
 def _diverged(step: int, records: list[Record], start: Tensor) -> SolverError:
     return SolverError(
-        f"the loss or the norm of the decoder is not finite at step {step}; take a smaller step_size",
+        f"the norm of the decoder is not finite at step {step}; take a smaller step_size",
         status="not finite",
         best=records[-1].weights if records else start,
     )
-
-
-def _loss(weights: Tensor, data: NTPDataset) -> LossParts | None:
-    """The split of the loss; None if it or the norm of the decoder is not finite."""
-    try:
-        loss = evaluate(weights, data)
-    except UsageError:
-        return None
-    return loss if math.isfinite(loss.value) and has_norm(weights) else None

@@ -121,11 +121,11 @@ def integrate(equation: FlowEquation, end: float, tol: float) -> Iterator[Segmen
 
 def _refuse_noise(solver: _Stepper, equation: FlowEquation, here: Tensor, now: float, end: float) -> None:
     """Stop where logits are so large that rounding would decide the rest of the way."""
-    if (rounding := solver.rounding(here)) > NOISE:
+    if solver.rounding(here) > NOISE:
         log_time, reached = (clock - 2.0 * math.log(equation.scale) for clock in (end, now))
         raise SolverError(
-            f"log_time = {log_time:.6g} is out of reach: rounding of logits of size {equation.size(here):.1e}, which the "
-            f"flow has at log t = {reached:.6g}, exceeds {NOISE:g} nats; take a log_time below that",
+            f"log_time = {log_time:.6g} is out of reach: rounding of logits of size {equation.size(here):.1e}, which "
+            f"the flow has at log t = {reached:.6g}, exceeds {NOISE:g} nats; take a log_time below that",
             status="rounding",
             best=equation.decoder(here),
         )

@@ -359,7 +359,7 @@ def test_a_flow_is_saved_whole(tmp_path):
         ({"log_time": 10**400}, "log_time is 1000"),
         ({"init": torch.zeros(4, 8)}, "init has shape"),
         ({"init": torch.full((5, 8), math.nan)}, "init"),
-        ({"init": torch.full((5, 8), 1e308, dtype=torch.float64)}, "init gives a loss beyond"),
+        ({"init": torch.full((5, 8), 1e308, dtype=torch.float64)}, "init has a norm beyond"),
         ({"record": [1.0, 10.5]}, r"record entry is 10.5; it must be a number of at most log_time = 10"),
         ({"record": [math.nan]}, "record entry is nan"),
         ({"record": []}, "record names no log time"),
