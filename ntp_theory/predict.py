@@ -19,7 +19,7 @@ from .conditions import (
     check_separability,
     extended_support,
 )
-from .dataset import NTPDataset
+from .dataset import NTPDataset, as_dataset
 from .errors import NotSeparableError, SolverError, UsageError
 from .finite_part import InSupportLoss
 from .infimum import infimum_bounds
@@ -30,7 +30,7 @@ from .plateau import Plateau
 from .subspace import data_subspace
 from .support import SupportPattern
 
-__all__ = ["Case", "Limit", "predict"]
+__all__ = ["Case", "Limit", "in_double", "predict"]
 
 # Ill-conditioned data may stop the NTP-SVM solver above the gap asked for; this much is accepted.
 ACCEPTED_GAP = 1e-10
@@ -228,6 +228,8 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
 
     Raises
     ------
+    UsageError
+        If ``data`` is no dataset.
     SolverError
         If a part could not be computed to the accuracy asked for.
 
@@ -246,7 +248,8 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
     >>> limit.case, limit.direction is None
     ('finite', True)
     """
-    wide, dtype = _in_double(data), data.embeddings.dtype
+    as_dataset("data", data)
+    wide, dtype = in_double(data), data.embeddings.dtype
     compatibility, separability = check_compatibility(data), check_separability(wide)
     extended = None if separability.separable else extended_support(wide)
     pattern = data.pattern if extended is None else extended.pattern
@@ -302,7 +305,7 @@ def _case(compatibility: Compatibility, separability: Separability, diverges: bo
     return "separable-compatible" if compatibility.compatible else "separable-incompatible"
 
 
-def _in_double(data: NTPDataset) -> NTPDataset:
+def in_double(data: NTPDataset) -> NTPDataset:
     """The same dataset in double precision: embeddings as they are, masses that sum to 1 there."""
     if data.embeddings.dtype is torch.float64:
         return data

@@ -347,7 +347,7 @@ def test_damaged_files(refused, data: str, tmp_path: Path, command: str) -> None
         assert "not a file of this library, or damaged" in refused(command, str(path))
     other = runs.save_arrays(tmp_path / "other.npz", "note", {}, {})
     assert "holds a note, expected a dataset" in refused(command, str(other))
-    assert "no such file" in refused(command, str(tmp_path))
+    assert "is not a file" in refused(command, str(tmp_path))
 
 
 def test_a_folder_is_no_text(refused, tmp_path: Path) -> None:
