@@ -21,12 +21,16 @@ from ..kit.algebra import is_zero
 from ..kit.generic import nonnegative_from_zero
 from ..statement import Statement
 
-statement = Statement("classical/lyu-li", source="1906.05890", verdict="proved")
+statement = Statement(
+    "classical/lyu-li",
+    source="1906.05890",
+    verdict="proved",
+    known=["Cauchy-Schwarz", "comparison of scalar differential equations", "spheres are compact"],
+)
 
-h, rho, loss, level, nu, speed, t = sp.symbols("h rho L level nu speed t", positive=True)  # level = log(1/L)
-c, M, s = sp.symbols("c M s", positive=True)
+h, rho, loss, level, nu, speed, t, c, M, s = sp.symbols("h rho L level nu speed t c M s", positive=True)
 more = sp.Symbol("more", nonnegative=True)
-# Euler: <x, grad q_i> = h q_i, so <x, x'> = h nu with nu = sum e^-q_i q_i; dL/dt = -speed^2, speed = |x'|.
+# level = log(1/L). Euler: <x, grad q_i> = h q_i, so <x, x'> = h nu with nu = sum e^-q_i q_i; dL/dt = -speed^2, speed = |x'|.
 
 
 @statement.proves("Euler's identity <x, grad q> = h q: the derivative of q(c x) = c^h q(x) at c = 1")
@@ -60,9 +64,8 @@ def monotone() -> bool:
 def rate_below() -> bool:
     at = (level / M) ** (1 / h)
     bound = (h * level / at) ** 2
-    return is_zero(
-        sp.powsimp(sp.expand_power_base(bound / (h**2 * M ** (2 / h) * level ** (2 - 2 / h))), force=True) - 1
-    )
+    ratio = bound / (h**2 * M ** (2 / h) * level ** (2 - 2 / h))
+    return is_zero(sp.powsimp(sp.expand_power_base(ratio), force=True) - 1)
 
 
 @statement.proves(

@@ -26,6 +26,7 @@ statement = Statement(
         "the conditions of the rate 1/t of the direction (with an active constraint of multiplier 0 it is log t / t), "
         "and in which sense O(log n / log t) is tight. The rate of the margin is proved here in full"
     ),
+    known=["Cauchy-Schwarz", "the triangle inequality"],
 )
 
 theta, gamma, G, T, n = sp.symbols("theta gamma G T n", positive=True)

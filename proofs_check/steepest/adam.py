@@ -59,9 +59,8 @@ def path() -> bool:
     " (triangle inequality of the length with weights (1-b) b^k): both are A O(eta_t)"
 )
 def averages() -> bool:
-    grown = sp.exp(x)
-    first = (1 - share) * (1 / (1 - share * grown) - 1 / (1 - share))
-    square = (1 - share) * (1 / (1 - share * grown**2) - 2 / (1 - share * grown) + 1 / (1 - share))
+    first = (1 - share) * (1 / (1 - share * sp.exp(x)) - 1 / (1 - share))
+    square = (1 - share) * (1 / (1 - share * sp.exp(2 * x)) - 2 / (1 - share * sp.exp(x)) + 1 / (1 - share))
     root = sp.factor(share - share**2)  # the weights sum to z = 1 - b^t, and sqrt z >= z
     fades = sp.limit(x * sp.exp(-x * sp.log(1 + odds)), x, sp.oo) == 0  # t^e b^t <= t b^t, b = 1/(1 + o)
     limits = sp.limit(first / x, x, 0, "+") - odds, sp.limit(square / x**2, x, 0, "+") - odds - 2 * odds**2
@@ -130,12 +129,8 @@ def abel() -> bool:
     one = sp.diff(1 / (1 - q), q)  # sum k q^{k-1}; sum k^2 q^{k-1} is the next
     series = (c * one + slope * sp.diff(q * one, q)).subs(q, share)
     cauchy = sp.expand((x + c) ** 2 - x * (x + 2 * c)).is_nonnegative  # E, C'
-    return bool(
-        moved
-        and sp.expand(shifted - total(k) + off) == 0
-        and sp.factor(sp.simplify(series)).is_polynomial(odds)
-        and cauchy
-    )
+    finite = sp.factor(sp.simplify(series)).is_polynomial(odds)
+    return bool(moved and sp.expand(shifted - total(k) + off) == 0 and finite and cauchy)
 
 
 @statement.proves(
