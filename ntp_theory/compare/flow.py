@@ -40,7 +40,7 @@ def _read(run: Trajectory, limit: Limit) -> Comparison:
     early = float(run.log_times[before[-1]]) if len(before) else -math.inf
     has_early = early > max(-limit.mean_offset, transient.onset)
     moments = transient.at([early, s] if has_early else [s])
-    now, blur = moments[-1], rounding(after) / max(1.0, limit.svm.norm)
+    now, blur = moments[-1], rounding(after) / max(1.0, limit.svm.norm) + TWICE * transient.unmodelled(s)
     logits = limit.svm.data.embeddings @ after.double().T
     active = limit.duals > 0
     alive = logits - torch.logsumexp(logits, 1, keepdim=True) + limit.svm.data.weights.log()[:, None] + s

@@ -133,8 +133,7 @@ class _Laws:
         self.mean_error = max(moment.mean for moment in recent)
         self.finite_error = max(moment.finite for moment in recent)
         self.late = self._finite_steps(t) + self._noise(t)
-        # the first steps are no flow at all, nor is F at rest before the onset: a shift of time by as much
-        self.late += (math.exp(min(transient.onset, 600.0)) + memory) * math.exp(-t)
+        self.late += transient.unmodelled(t)
 
     def read(self) -> list[Check]:
         limit, run, w_mm, late = self.limit, self.run, self.w_mm, self.late

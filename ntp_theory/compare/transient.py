@@ -94,7 +94,7 @@ class Transient:
         data, pattern, finite = limit.svm.data, limit.svm.data.pattern, limit.finite.double()
         self._limit, self._inertia, self._memory = limit, inertia, memory
         subspace, start = data_subspace(data), start.double()
-        self._across = subspace.project_complement(start)
+        self.start = subspace.project_complement(start)
         margins = data.embeddings @ limit.svm.direction.T
         slack = pattern.min(pattern.inside(margins))[:, None] - margins - 1.0
         alpha, off = limit.duals.double(), ~data.support
@@ -110,7 +110,7 @@ class Transient:
         self._active = (self._alpha > 0).numpy()
         self._pull = np.where(self._active, 1.0, 1.0 + slack[contexts, tokens].clamp(min=0.0).numpy())
         # odds of the tokens once P_F W has settled, and what it adds until then
-        logits = data.embeddings @ (self._across + finite).T
+        logits = data.embeddings @ (self.start + finite).T
         odds = logits - pattern.logsumexp(pattern.inside(logits))[:, None] + data.weights.log()[:, None]
         self._odds = odds[contexts, tokens].numpy()
         self._modes = finite_modes(limit)
@@ -121,8 +121,9 @@ class Transient:
         self._beyond = (odds[beyond[:, 0], beyond[:, 1]].numpy(), slack[beyond[:, 0], beyond[:, 1]].numpy())
         self._total = float(self._alpha.sum())
         # t (CE - inf CE) to the next order in 1/t: the in-support part v H v / 2, and -log(1 - eps) beyond eps
-        squares = float((alpha.sum(1).square() / data.weights).sum())
-        self._second_order = 0.5 * (float((self._force**2 / self._modes.rates).sum()) + squares) / self._total
+        squares = float((alpha.sum(1).square() / data.weights).sum()) / self._total
+        self._feedback = float((self._force**2 / self._modes.rates).sum()) / self._total + squares
+        self._second_order = 0.5 * self._feedback
         self._bend = self._curved(finite) if len(self._modes.rates) else 0.0
         mass = np.exp(self._odds[self._active] - self._odds.max()).sum()
         self.onset = math.log(self._total) - float(self._odds.max()) - math.log(mass)
@@ -136,6 +137,21 @@ class Transient:
         rows = -chances[contexts]
         rows[torch.arange(len(tokens)), tokens] += 1.0
         return rows[:, :, None] * data.embeddings[contexts][:, None, :]
+
+    def unmodelled(self, s: float) -> float:
+        """What the multipliers may be off by at ``log t = s`` besides what is followed, relative.
+
+        While P_F W is off by v/t it changes the logits, and the off-support mass takes from itself: in the weighted mean
+        by ``c/t``, ``c = (<v, H_F v> + sum_j (sum_v alpha_{jv})^2 / pi_j) / ||W_mm||^2``;
+        integrated that is ``c log(t/c) / t`` under gradient flow and ``(c/t)^1/2`` under Nesterov's scheme, whose
+        corrections fade no faster. It is followed only as far as the multipliers that pull are at their limits. Nor is
+        F at rest before the onset: a shift of time by as much.
+        """
+        c, t = self._feedback, math.exp(min(s, FOREVER))
+        shift = (math.exp(min(self.onset, FOREVER)) + self._memory) / t
+        if self._inertia == "nesterov":
+            return shift + math.sqrt(c / t)
+        return shift + (c * (1.0 + math.log1p(t / c)) / t if c > 0.0 else 0.0)
 
     def _curved(self, finite: Tensor) -> float:
         """``t^2`` times how far P_F W is from W* + v/t, since the gradient of CE_F is not linear."""
@@ -233,7 +249,7 @@ class Transient:
         velocity = error if self._inertia == "none" else np.linalg.lstsq(self._gram, y[len(z) :], rcond=1e-10)[0]
         slope = float(np.sqrt(max(velocity @ self._gram @ velocity, 0.0))) / limit.svm.norm + left
         gone = np.linalg.lstsq(self._gram, self._odds + s - z, rcond=1e-10)[0]
-        decoder = self._across + (torch.from_numpy(gone) @ self._normals).reshape(self._across.shape)
+        decoder = self.start + (torch.from_numpy(gone) @ self._normals).reshape(self.start.shape)
         return Moment(
             mean=abs(mean) + left,
             loss=mean + second + idle + self._second_order / t,
