@@ -146,6 +146,7 @@ class Limit:
         """``<W, W_mm> / ||W_mm||^2`` of the ridge minimiser, R with ``R + log R = log(1/ridge) + mean_offset``.
 
         The first-order error vanishes as it does in `mean_offset` (`bias/ridge-path`).
+
         Raises
         ------
         UsageError

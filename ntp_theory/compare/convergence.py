@@ -30,8 +30,8 @@ def convergence(run: Trajectory, limit: Limit) -> Comparison:
     if len(run.weights) < 2 or float(run.log_elapsed[-1]) < math.log(FORGOTTEN / least):
         return Comparison(
             [],
-            f"convergence not read: the slowest mode at W* decays over a time of {1 / least:.3g}, and the run must be "
-            f"{FORGOTTEN:g} times as long, from a record of its start (it is {math.exp(float(run.log_elapsed[-1])):.3g})",
+            f"convergence not read: the slowest mode at W* decays over a time of {1 / least:.3g}; the run must be "
+            f"{FORGOTTEN:g} times as long, with a record of its start",
         )
     first, last = (float((subspace.project(run.weights[i]) - limit.finite).norm()) for i in (0, -1))
     # W* and the end of the run are where gradients vanish up to rounding: so far off they may be, in the flattest mode

@@ -185,7 +185,7 @@ class _Laws:
             ),
         ]
         moves = data_subspace(limit.reference).dim and float(limit.finite_constant.norm()) > 0
-        # longer steps swing on F, as those of a line search do; of sampled contexts the noise there fades like the drift
+        # longer steps swing on F, as those of a line search do; the noise of sampled contexts fades like the drift
         if moves and run.step_size * limit.curvature < 1 and run.method not in ("sgd", "line-search"):
             checks.append(self._finite(after, t, k, TWICE * (self.finite_error + late)))
         return checks

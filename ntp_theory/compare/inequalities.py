@@ -26,7 +26,9 @@ def inequalities(run: Trajectory | Path, limit: Limit) -> list[Check]:
     values = [loss.evaluate(w.double(), data).value for w in run.weights]
     largest = max(float((data.embeddings @ w.double().T).abs().max()) for w in run.weights)
     # sums of n terms, each a logarithm of a softmax, lose eps (log2 n + 4) of the largest logit (as `infimum_bounds`)
-    blur = torch.finfo(torch.float64).eps * (math.log2(data.embeddings.shape[0] * data.vocab_size) + 4) * (1.0 + largest)
+    blur = (
+        torch.finfo(torch.float64).eps * (math.log2(data.embeddings.shape[0] * data.vocab_size) + 4) * (1.0 + largest)
+    )
     checks = [
         Check.at_most(
             "bias/entropy-floor",
@@ -47,9 +49,10 @@ def inequalities(run: Trajectory | Path, limit: Limit) -> list[Check]:
 
 
 def _descent(run: Trajectory) -> Check:
-    """The loss never rises, but for rounding of logits by u: of a divergence D that is u sqrt(2 D) + u^2, of a tail T uT.
+    """The loss never rises, but for rounding of logits by u, twice over.
 
-    (Pinsker: log(q/p) has a mean size of at most sqrt(2 D) and as much again where q is the larger.)
+    Of a divergence D that is ``2 u sqrt(2 D) + u^2`` (its slope in the logits is q - p, by Pinsker at most sqrt(2 D) in
+    sum), of a tail T it is ``u T``.
     """
     largest = max(float((run.data.embeddings @ w.T).abs().max()) for w in run.weights)
     rarest = float(run.data.log_conditionals.abs().max())

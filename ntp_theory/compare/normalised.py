@@ -25,8 +25,10 @@ __all__ = ["margin_gap", "normalised_laws", "split_laws"]
 ROUNDING = 1e-14
 # A start this close to W*, in steps, is at W*.
 NOWHERE = 1e-6
-# Steps are one length if the first is that of the last up to this, relative.
-SAME = 1e-4
+# Powers of k down to this by which steps get shorter are none.
+CONSTANT = 1e-2
+# A distance that falls by less than this share over half a run does not fall.
+FALLING = 1e-3
 # Points of the path of gradient flow whose lengths are summed up.
 POINTS = 200
 # What the most unstable mode may still keep of its start.
@@ -43,11 +45,13 @@ def normalised_laws(run: Trajectory, limit: Limit) -> Comparison:
     subspace = data_subspace(limit.reference)
     if subspace.dim == 0:
         return following(
-            lambda run, limit: _constant_length(run, limit, lengths, "classical/nacson", "1803.01905; constant derived"),
+            lambda run, limit: _constant_length(
+                run, limit, lengths, "classical/nacson", "1803.01905; constant derived"
+            ),
             run,
             limit,
         )
-    if lengths.largest > (1.0 + SAME) * run.step_size:
+    if lengths.largest > run.step_size:
         return Comparison([], "plateau not read: its law is for steps of one length, and these get shorter")
     k, eta, start = int(run.times[-1]), run.step_size, run.weights[0]
     plateau = limit.plateau(eta)
@@ -65,7 +69,7 @@ def normalised_laws(run: Trajectory, limit: Limit) -> Comparison:
 
 
 def _plateau_laws(run: Trajectory, limit: Limit, plateau: Plateau) -> Comparison:
-    """Two successive steps: the last record, and the step after it, which the method makes of nothing but the decoder."""
+    """Two successive steps: the last record, and the step after it, which the decoder alone decides."""
     k, eta, subspace = int(run.times[-1]), plateau.step_size, data_subspace(limit.svm.data)
     pair = _Pair.of(run.weights[-1], limit, eta)
     share = pair.share
@@ -102,10 +106,10 @@ def _plateau_laws(run: Trajectory, limit: Limit, plateau: Plateau) -> Comparison
         # off F it is gradient descent in the time that has passed, whose steps are eta / ||grad CE||
         late = plateau.step_in_time * math.log(k) * math.exp(-t)
         late += Transient(limit, run.weights[0]).unmodelled(t)
-        scaled = math.exp(t + parts[0].log_tail)
-        checks.append(
-            _law("time times tail", limit.loss_constant, scaled, TWICE * (abs(moment.loss) + late) + bend, k)
-        )
+        # of two steps, weighted with the time that each of them takes
+        first, second = (1.0 / size for size in pair.sizes)
+        tail = (first * math.exp(t + parts[0].log_tail) + second * math.exp(t + parts[1].log_tail)) / (first + second)
+        checks.append(_law("time times tail", limit.loss_constant, tail, TWICE * (abs(moment.loss) + late) + bend, k))
     found = readable(checks)
     return Comparison(found.checks, found.note, {"share of the jump on one side of W*": share})
 
@@ -151,12 +155,11 @@ def split_laws(run: Trajectory, limit: Limit) -> Comparison:
     if not len(earlier_half):
         return Comparison(found.checks, "distance on F not read: no record in the first half of the run")
     after = run.weights[-1]
-    now, before = (
-        float((subspace.project(w) - limit.finite).norm()) for w in (after, run.weights[earlier_half[-1]])
-    )
+    now, before = (float((subspace.project(w) - limit.finite).norm()) for w in (after, run.weights[earlier_half[-1]]))
     unit = max(ROUNDING, 45 * torch.finfo(after.dtype).eps)
     slack = _left_on_f(run, limit) + unit * float(after.norm()) * math.sqrt(after.numel())
-    if slack < now < 0.5 * before:
+    # at rest it is the same up to rounding of either
+    if slack < now < (1.0 - FALLING) * before:
         return Comparison(
             found.checks, f"distance on F not read: it still falls, from {before:.3g} to {now:.3g} lately"
         )
@@ -194,12 +197,12 @@ def _lengths(run: Trajectory) -> _Lengths | None:
     i = int(successive[0])
     number = int(run.times[i]) + 1
     first = float((run.weights[i + 1] - run.weights[i]).norm())
-    blur = 8 * torch.finfo(run.weights.dtype).eps * float(run.weights[i + 1].norm()) / run.step_size
-    if abs(first / run.step_size - 1.0) <= SAME + blur:
-        return _Lengths(run.step_size * k, run.step_size) if number <= k / 2 else None
-    if number > k / 2 or first < run.step_size:
+    # (k + 1)^-decay between the two; from records late in the run it cannot be told
+    if number > k / 2:
         return None
-    decay = math.log(first / run.step_size) / math.log(k / number)
+    decay = math.log(max(first, 0.1 * run.step_size) / run.step_size) / math.log(k / number)
+    if decay < CONSTANT:
+        return _Lengths(run.step_size * k, run.step_size)
     lengths = first * (np.arange(1, k + 1) / number) ** -decay
     return _Lengths(float(lengths.sum()), float(lengths[0]))
 
@@ -244,7 +247,8 @@ def _constant_length(run: Trajectory, limit: Limit, lengths: _Lengths, label: st
 def _on_the_path(transient: Transient, limit: Limit, length: float) -> float:
     """The predicted length times margin gap where the path of gradient flow is that long."""
     last = 1.5 * length / limit.svm.norm + abs(limit.mean_offset) + max(0.0, transient.onset)
-    times = sorted({*np.linspace(transient.onset, transient.onset + 20.0, POINTS // 2), *np.linspace(transient.onset + 20.0, transient.onset + 20.0 + last, POINTS // 2)})
+    early, half = transient.onset + 20.0, POINTS // 2
+    times = [*np.linspace(transient.onset, early, half), *np.linspace(early, early + last, half)[1:]]
     moments = transient.at([float(s) for s in times])
     gone, before, lengths, gaps = 0.0, transient.start, [], []
     for moment in moments:
@@ -278,5 +282,5 @@ def _law(what: str, predicted: float, computed: float, tolerance: float, steps: 
         tolerance=tolerance,
         evidence="measured",
         source="derived (D6)",
-        statement=f"{what} at k = {steps}" if "time" in what or "eta" in what else f"{what}, mean of two steps, k = {steps}",
+        statement=f"{what}, of two successive steps, at k = {steps}",
     )

@@ -5,15 +5,16 @@ In log time ``s = log t`` the products ``rho = t pi_j softmax_v / alpha`` of gra
     d log rho / ds = -G diag(alpha) (rho - 1) - K mu + d/ds of what P_F W adds to the logits,
 
 mu the same products of inactive constraints, whose logarithms fall by their slack, and G, K products of normals in
-F_perp. Since ``G alpha = 1``, the alpha-weighted mean m of log rho obeys ``dm/ds = -m - d`` with ``d = sum alpha (rho - 1
-- log rho) / sum alpha >= 0`` of second order: so laws that weigh with alpha are sharp, and others are as slow as the
-least rate of G diag(alpha). P_F W relaxes to W* mode by mode of H_F, and is pulled off it by v/t.
+F_perp. Since ``G alpha = 1``, the alpha-weighted mean m of log rho obeys ``dm/ds = -m - d``, where ``d = sum alpha (rho -
+1 - log rho) / sum alpha >= 0`` is of second order: so laws that weigh with alpha are sharp, and others are as slow as
+the least rate of G diag(alpha). P_F W relaxes to W* mode by mode of H_F, and is pulled off it by v/t.
 
 The rest point ``rho = 1``, ``mu = 0`` is put in: a wrong prediction of alpha is not excused by this.
 
-Inertia in log time: for a velocity ``p`` in place of ``G diag(alpha) rho + K mu``, Nesterov's scheme (``X'' + 3/tau X' =
--grad`` at ``t = tau^2/4``) is ``dp/ds = G diag(alpha) rho + K mu - p``, so its corrections fade like ``t^-1/2`` where those
-of the flow do like 1/t; the heavy ball (``T W'' + W' = -grad``) is ``dp/ds = (t/T) (G diag(alpha) rho + K mu - p) + p``.
+Inertia in log time: let p stand for ``G diag(alpha) rho + K mu``, the velocity. Nesterov's scheme, ``X'' + 3/tau X' =
+-grad`` at ``t = tau^2/4``, is ``dp/ds = G diag(alpha) rho + K mu - p``, so its corrections fade like ``t^-1/2`` where
+those of the flow do like 1/t; the heavy ball, ``T W'' + W' = -grad``, is ``dp/ds = (t/T) (G diag(alpha) rho + K mu - p)
++ p``.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from ..asymptotics import constraint_normals, finite_constant
+from ..dataset import NTPDataset
 from ..errors import SolverError
 from ..finite_part import InSupportLoss
 from ..predict import Limit
 from ..subspace import data_subspace
-from .curvature import Modes, finite_modes
+from .curvature import finite_modes
 
 __all__ = ["Moment", "Transient"]
 
@@ -129,20 +131,20 @@ class Transient:
         self.onset = math.log(self._total) - float(self._odds.max()) - math.log(mass)
         """Logarithm of the time at which a decoder on the limiting path would be at the start's off-support mass."""
 
-    def _forces(self, data, finite: Tensor, contexts: Tensor, tokens: Tensor) -> Tensor:
+    def _forces(self, data: NTPDataset, finite: Tensor, contexts: Tensor, tokens: Tensor) -> Tensor:
         """``P_F (e_v - p_bar_j) h_j^T``, by which P_F W moves the odds of a constraint; (n, V, d)."""
-        chances = torch.zeros_like(data.support, dtype=finite.dtype)
         inside = torch.where(data.support, data.embeddings @ finite.T, -torch.inf)
         chances = torch.softmax(inside, 1)
         rows = -chances[contexts]
         rows[torch.arange(len(tokens)), tokens] += 1.0
-        return rows[:, :, None] * data.embeddings[contexts][:, None, :]
+        forces: Tensor = rows[:, :, None] * data.embeddings[contexts][:, None, :]
+        return forces
 
     def unmodelled(self, s: float) -> float:
         """What the multipliers may be off by at ``log t = s`` besides what is followed, relative.
 
-        While P_F W is off by v/t it changes the logits, and the off-support mass takes from itself: in the weighted mean
-        by ``c/t``, ``c = (<v, H_F v> + sum_j (sum_v alpha_{jv})^2 / pi_j) / ||W_mm||^2``;
+        While P_F W is off by v/t it changes the logits, and off-support mass takes from itself: in the weighted mean by
+        ``c/t``, ``c = (<v, H_F v> + sum_j (sum_v alpha_{jv})^2 / pi_j) / ||W_mm||^2``;
         integrated that is ``c log(t/c) / t`` under gradient flow and ``(c/t)^1/2`` under Nesterov's scheme, whose
         corrections fade no faster. It is followed only as far as the multipliers that pull are at their limits. Nor is
         F at rest before the onset: a shift of time by as much.
@@ -167,7 +169,7 @@ class Transient:
         decay = self._decay(t)
         # pulled by a mass that falls as 1/t once the start is forgotten
         drift = -self._force * (1.0 - decay) / self._modes.rates / (t + math.exp(min(self.onset, FOREVER)))
-        return self._levers @ (self._away * decay + drift)
+        return np.asarray(self._levers @ (self._away * decay + drift))
 
     def _decay(self, t: float) -> Array:
         """What a mode on F keeps of its start: an envelope where inertia makes it swing."""
@@ -181,7 +183,7 @@ class Transient:
 
     def _products(self, z: Array, s: float) -> Array:
         """``t pi_j softmax_v`` from its logarithm at W*."""
-        return np.exp(np.minimum(z + self._on_f(s), 50.0))
+        return np.asarray(np.exp(np.minimum(z + self._on_f(s), 50.0)))
 
     def _error(self, z: Array, s: float) -> Array:
         """``alpha (rho - 1)`` and mu."""
@@ -220,7 +222,7 @@ class Transient:
         falls = 1.0 - self._pull
         if self._inertia == "none":
             return falls - target
-        z, q = y[:n], y[n:]
+        q = y[n:]
         stiff = 1.0 if self._inertia == "nesterov" else math.exp(min(s, FOREVER)) / self._memory
         held = 0.0 if self._inertia == "nesterov" else q + self._pull
         return np.concatenate([falls - q, stiff * (target - q) + held])
