@@ -4,13 +4,13 @@ A step of length eta along the gradient cannot end at W*: near it the gradient i
 jump of length eta to and fro along the eigenvector of H_F with the largest eigenvalue. Every such jump is an orbit of
 period two: its ends are ``a eta`` and ``(1 - a) eta`` from W*, where a, the *share*, is set by the start. The gradients
 at the two ends are ``a eta lambda_max`` and ``(1 - a) eta lambda_max`` long, so their mean is ``eta lambda_max / 2``
-whatever a; the mean loss is ``eta^2 lambda_max (a^2 + (1 - a)^2) / 4`` above the infimum, least at a = 1/2; and two steps
-take the time of two steps of gradient descent with step size ``1 / (2 lambda_max a (1 - a))``, at least ``2 /
+whatever a; the mean loss is ``eta^2 lambda_max (a^2 + (1 - a)^2) / 4`` above the infimum, least at a = 1/2; and two
+steps take the time of two steps of gradient descent with step size ``1 / (2 lambda_max a (1 - a))``, at least ``2 /
 lambda_max``. Other modes, of rates ``r lambda_max``, are multiplied by ``1 - r (1 - r) / (a (1 - a))`` in two steps, so
 shares with ``2 a (1 - a) < r (1 - r)`` are unstable.
 
-Any gradient off the eigenvector shortens the jump, from the nearer end by more: with ``epsilon = ||g_off||^2 / (2 eta^2
-lambda_max^2)`` two steps move a by ``epsilon (1/a^2 - 1/(1-a)^2)``, to 1/2. So where something diverges, the tail, whose
+Any gradient off the eigenvector shortens the jump, from the nearer end by more: with ``epsilon = ||g_off||^2 / (2
+eta^2 lambda_max^2)`` two steps move a by ``epsilon (1/a^2 - 1/(1-a)^2)``, to 1/2. So where something diverges, the tail, whose
 gradient ``||W_mm|| / t`` is large at first, has mostly made a = 1/2 before it fades; the floor, the radius ``eta / 2``
 and the step size ``2 / lambda_max``, the largest stable one of gradient descent, are those of that orbit.
 """

@@ -39,6 +39,8 @@ VAGUE = 0.5
 SIGMAS = 4.0
 # Twice the predicted correction is allowed.
 TWICE = 2.0
+# Logarithms of times are cut here where the time itself is needed; no gradient is above rounding by then.
+FOREVER = 600.0
 # Rounding of the gradient may be this share of it.
 ROUNDED = 1e-2
 
@@ -105,7 +107,7 @@ def earlier(run: Trajectory, factor: float) -> int | None:
 
 def _lost_to_rounding(run: Trajectory, limit: Limit) -> str:
     """Why the type of the decoder cannot hold the laws: gradients ``||W_mm|| / t`` are summed entry by entry."""
-    eps, eta, t = torch.finfo(run.weights.dtype).eps, run.step_size, math.exp(float(run.log_elapsed[-1]))
+    eps, eta, t = torch.finfo(run.weights.dtype).eps, run.step_size, math.exp(min(float(run.log_elapsed[-1]), FOREVER))
     # what rounding takes from a step, and what it leaves undecided in softmax - p
     step = eps * float(run.weights[-1].abs().max()) * t / (eta * limit.svm.norm)
     scale = float((limit.data.weights * limit.data.embeddings.norm(dim=1)).sum())

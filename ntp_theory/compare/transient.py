@@ -5,8 +5,8 @@ In log time ``s = log t`` the products ``rho = t pi_j softmax_v / alpha`` of gra
     d log rho / ds = -G diag(alpha) (rho - 1) - K mu + d/ds of what P_F W adds to the logits,
 
 mu the same products of inactive constraints, whose logarithms fall by their slack, and G, K products of normals in
-F_perp. Since ``G alpha = 1``, the alpha-weighted mean m of log rho obeys ``dm/ds = -m - d``, where ``d = sum alpha (rho -
-1 - log rho) / sum alpha >= 0`` is of second order: so laws that weigh with alpha are sharp, and others are as slow as
+F_perp. Since ``G alpha = 1``, the alpha-weighted mean m of log rho obeys ``dm/ds = -m - d``, where d, the weighted mean
+of ``rho - 1 - log rho >= 0``, is of second order: so laws that weigh with alpha are sharp, and others are as slow as
 the least rate of G diag(alpha). P_F W relaxes to W* mode by mode of H_F, and is pulled off it by v/t.
 
 The rest point ``rho = 1``, ``mu = 0`` is put in: a wrong prediction of alpha is not excused by this.
@@ -178,7 +178,7 @@ class Transient:
             rates = (1.0 - np.sqrt(np.maximum(1.0 - 4.0 * memory * rates, 0.0))) / (2.0 * memory)
         if self._inertia == "nesterov":  # the Bessel function of 2 sqrt(rate t), damped by steps of finite length
             swing = np.minimum(1.0, np.maximum(4.0 * rates * t, 1e-300) ** -0.75)
-            return np.asarray(swing * np.exp(-rates * math.sqrt(memory * t)))
+            return np.asarray(swing * np.exp(-rates * math.sqrt(memory * t)), dtype=np.float64)
         return np.asarray(np.exp(-rates * t))
 
     def _products(self, z: Array, s: float) -> Array:
