@@ -9,8 +9,8 @@ steps take the time of two steps of gradient descent with step size ``1 / (2 lam
 lambda_max``. Other modes, of rates ``r lambda_max``, are multiplied by ``1 - r (1 - r) / (a (1 - a))`` in two steps, so
 shares with ``2 a (1 - a) < r (1 - r)`` are unstable.
 
-Any gradient off the eigenvector shortens the jump, from the nearer end by more: with ``epsilon = ||g_off||^2 / (2
-eta^2 lambda_max^2)`` two steps move a by ``epsilon (1/a^2 - 1/(1-a)^2)``, to 1/2. So where something diverges, the tail, whose
+Any gradient off the eigenvector shortens the jump, from the nearer end by more: two steps move a by ``epsilon (1/a^2 -
+1/(1-a)^2)``, ``epsilon = ||g_off||^2 / (2 eta^2 lambda_max^2)``, to 1/2. So where something diverges, the tail, whose
 gradient ``||W_mm|| / t`` is large at first, has mostly made a = 1/2 before it fades; the floor, the radius ``eta / 2``
 and the step size ``2 / lambda_max``, the largest stable one of gradient descent, are those of that orbit.
 """

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ntp_theory import NTPDataset, compare, descend, predict
-from ntp_theory.construct import designed, random
+from ntp_theory.construct import designed
 from ntp_theory.construct.instances import a2, sep_incompat, tiny
 from ntp_theory.descent import HeavyBall
 from ntp_theory.errors import UsageError
