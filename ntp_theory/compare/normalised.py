@@ -30,7 +30,7 @@ CONSTANT = 1e-2
 # A distance that falls by less than this share over half a run does not fall.
 FALLING = 1e-3
 # Points of the path of gradient flow whose lengths are summed up.
-POINTS = 200
+POINTS = 100
 # What the most unstable mode may still keep of its start.
 FORGOTTEN = 1e-9
 

@@ -108,6 +108,7 @@ class Transient:
         self._contexts, self._tokens = contexts, tokens = kept.unbind(1)
         self._normals = constraint_normals(data, contexts, tokens)
         self._gram = (self._normals @ self._normals.T).numpy()
+        self._inverse = np.linalg.pinv(self._gram, rcond=1e-10, hermitian=True)  # normals may be dependent
         self._alpha = alpha[contexts, tokens]
         self._active = (self._alpha > 0).numpy()
         self._pull = np.where(self._active, 1.0, 1.0 + slack[contexts, tokens].clamp(min=0.0).numpy())
@@ -248,9 +249,9 @@ class Transient:
         mean = float(alpha[active] @ x) / self._total
         second = float((products[active] - alpha[active] - alpha[active] * x).sum()) / self._total
         idle = float(products[~active].sum()) / self._total + left
-        velocity = error if self._inertia == "none" else np.linalg.lstsq(self._gram, y[len(z) :], rcond=1e-10)[0]
+        velocity = error if self._inertia == "none" else self._inverse @ y[len(z) :]
         slope = float(np.sqrt(max(velocity @ self._gram @ velocity, 0.0))) / limit.svm.norm + left
-        gone = np.linalg.lstsq(self._gram, self._odds + s - z, rcond=1e-10)[0]
+        gone = self._inverse @ (self._odds + s - z)
         decoder = self.start + (torch.from_numpy(gone) @ self._normals).reshape(self.start.shape)
         return Moment(
             mean=abs(mean) + left,
