@@ -28,15 +28,16 @@ def flow_laws(run: Trajectory, limit: Limit) -> Comparison:
     needed = math.log(SETTLED) - limit.mean_offset
     if not float(run.log_times[-1]) >= needed:
         return Comparison([], f"laws not read: they set in at log t = {needed:.3g}")
-    if float(run.log_times[0]) > -math.inf:
-        return Comparison([], "laws not read: the flow has no record of its start, log t = -inf")
+    if len(run.log_times) < 2:
+        return Comparison([], "laws not read: the flow has no record before its last, to follow it from")
     return following(_read, run, limit)
 
 
 def _read(run: Trajectory, limit: Limit) -> Comparison:
     assert limit.direction is not None and run.log_derivative is not None
     s, after, slope = float(run.log_times[-1]), run.weights[-1], run.log_derivative[-1]
-    transient, before = Transient(limit, run.weights[0]), (run.log_times <= s / 10).nonzero()[:, 0]
+    transient = Transient(limit, run.weights[0], since=float(run.log_times[0]))
+    before = (run.log_times <= s / 10).nonzero()[:, 0]
     early = float(run.log_times[before[-1]]) if len(before) else -math.inf
     has_early = early > max(-limit.mean_offset, transient.onset)
     moments = transient.at([early, s] if has_early else [s])

@@ -90,11 +90,20 @@ class Transient:
     inertia : {"none", "nesterov", "heavy-ball"}
     memory : float
         T of the heavy ball, ``eta beta / (1 - beta)^2``; the step size of Nesterov's scheme, which alone damps it on F.
+    since : float
+        Logarithm of the time of ``start``, if that is a later decoder of a flow.
     """
 
-    def __init__(self, limit: Limit, start: Tensor, inertia: Inertia = "none", memory: float = 0.0) -> None:
+    def __init__(
+        self,
+        limit: Limit,
+        start: Tensor,
+        inertia: Inertia = "none",
+        memory: float = 0.0,
+        since: float = -math.inf,
+    ) -> None:
         data, pattern, finite = limit.svm.data, limit.svm.data.pattern, limit.finite.double()
-        self._limit, self._inertia, self._memory = limit, inertia, memory
+        self._limit, self._inertia, self._memory, self._since = limit, inertia, memory, since
         subspace, start = data_subspace(data), start.double()
         self.start = subspace.project_complement(start)
         margins = data.embeddings @ limit.svm.direction.T
@@ -196,6 +205,8 @@ class Transient:
         begin = min(self.onset, log_times[0], -math.log(max(self._fastest(), 1e-300))) + math.log(BEGINNING)
         if self._inertia == "heavy-ball":
             begin = min(begin, math.log(self._memory * BEGINNING))
+        if self._since > -math.inf:
+            begin = self._since
         state = begin + self._odds
         if self._inertia != "none":
             state = np.concatenate([state, -self._pull])
