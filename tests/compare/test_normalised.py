@@ -89,7 +89,8 @@ def test_data_of_which_nothing_diverges_gets_no_law():
 def test_orbits_are_a_family_and_only_the_mean_of_two_gradients_is_fixed():
     data = NTPDataset([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]])
     limit = predict(data)
-    run = descend(data, "ngd", steps=3000)
+    run = descend(data, "ngd", steps=3000, record=[0, 1, 1500, 2999, 3000])
+    assert "record the last two" in compare(descend(data, "ngd", steps=3000), limit).note
     comparison = compare(run, limit)
     (share,) = comparison.observed.values()
     assert comparison.holds and abs(share - 0.5) > 0.3 and len(plateau(comparison)) == 3, comparison.summary()
