@@ -197,7 +197,8 @@ class Transient:
 
     def _error(self, z: Array, s: float) -> Array:
         """``alpha (rho - 1)`` and mu."""
-        return self._products(z, s) - self._alpha.numpy()
+        kept: Array = self._products(z, s) - self._alpha.numpy()
+        return kept
 
     def at(self, log_times: list[float]) -> list[Moment]:
         """The states at increasing times; none of the gradient flow with step sizes of its own."""
