@@ -20,6 +20,7 @@ from .conditions import (
     extended_support,
 )
 from .dataset import NTPDataset, as_dataset
+from .doors import positive
 from .errors import NotSeparableError, SolverError, UsageError
 from .finite_part import InSupportLoss
 from .infimum import infimum_bounds
@@ -145,7 +146,14 @@ class Limit:
         """``<W, W_mm> / ||W_mm||^2`` of the ridge minimiser, R with ``R + log R = log(1/ridge) + mean_offset``.
 
         The first-order error vanishes as it does in `mean_offset` (`bias/ridge-path`).
+
+        Raises
+        ------
+        UsageError
+            If ``log_ridge`` is not a number.
         """
+        if not (isinstance(log_ridge, int | float) and not math.isnan(log_ridge)):
+            raise UsageError(f"log_ridge is {log_ridge!r}; it must be a number")
         return float(wrightomega(self.mean_offset - log_ridge))
 
     def plateau(self, step_size: float) -> Plateau:
@@ -154,8 +162,10 @@ class Limit:
         Raises
         ------
         UsageError
-            If every context has a single next token: F is {0}, and nothing stops.
+            If ``step_size`` is not a positive finite number, or every context has a single next token: F is {0}, and
+            nothing stops.
         """
+        step_size = positive("step_size", step_size)
         if data_subspace(self.reference).dim == 0:
             raise UsageError("data has no plateau: every context has one next token, so F is {0}")
         loss, finite, drift = InSupportLoss(self.svm.data), self.finite.double(), self.finite_constant.double()
@@ -181,7 +191,14 @@ class Limit:
         return math.exp(-self.mean_offset)
 
     def decoder(self, steps: float, step_size: float = 1.0) -> Tensor:
-        """The predicted W_k after ``steps`` gradient steps, ``W_mm log(eta k) + offset``; (V, d)."""
+        """The predicted W_k after ``steps`` gradient steps, ``W_mm log(eta k) + offset``; (V, d).
+
+        Raises
+        ------
+        UsageError
+            If ``steps`` or ``step_size`` is not a positive finite number.
+        """
+        steps, step_size = positive("steps", steps), positive("step_size", step_size)
         if self.direction is None:
             return self.finite
         return self.direction * math.log(step_size * steps) + self.offset

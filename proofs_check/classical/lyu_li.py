@@ -30,7 +30,7 @@ statement = Statement(
 
 h, rho, loss, level, nu, speed, t, c, M, s = sp.symbols("h rho L level nu speed t c M s", positive=True)
 more = sp.Symbol("more", nonnegative=True)
-# level = log(1/L). Euler: <x, grad q_i> = h q_i, so <x, x'> = h nu with nu = sum e^-q_i q_i; dL/dt = -speed^2, speed = |x'|.
+# level = log(1/L), speed = |x'|, nu = sum e^-q_i q_i. Euler: <x, grad q_i> = h q_i, so <x, x'> = h nu; L' = -speed^2.
 
 
 @statement.proves("Euler's identity <x, grad q> = h q: the derivative of q(c x) = c^h q(x) at c = 1")

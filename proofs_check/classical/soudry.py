@@ -50,7 +50,7 @@ def nonexpansive() -> bool:
     return bool(sp.factor(1 - factor).is_nonnegative) and bool(sp.factor(1 + factor).is_nonnegative)
 
 
-@statement.proves("minus the gradient of a context is pi_j sum_v softmax_v (e_y - e_v) h_j^T, for any number of tokens v")
+@statement.proves("minus the gradient of a context is pi_j sum_v softmax_v (e_y - e_v) h_j^T, for any number of tokens")
 def pulls() -> bool:
     v, V = sp.symbols("v V", integer=True, positive=True)
     e, share, label = sp.IndexedBase("e"), sp.IndexedBase("s"), sp.Symbol("e_y")

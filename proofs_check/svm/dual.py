@@ -24,7 +24,13 @@ from ..kit.matrices import matrices, transpose, vanishes
 from ..kit.rational import Vector, dot, solve
 from ..statement import Statement
 
-statement = Statement("svm/dual", source="derived", verdict="proved", needs=["bias/definition-3", "bias/data-subspace"])
+statement = Statement(
+    "svm/dual",
+    source="derived",
+    verdict="proved",
+    needs=["bias/definition-3", "bias/data-subspace"],
+    known=["KKT conditions with linear constraints", "Farkas' lemma"],
+)
 
 # One row: sums over the support (index z, S terms) and off it (index v, Q terms).
 z, v, S, Q = sp.symbols("z v S Q", integer=True, positive=True)
