@@ -9,7 +9,7 @@ import torch
 
 from ..checks import Check
 from ..finite_part import InSupportLoss
-from ..predict import Limit, _in_double
+from ..predict import Limit, in_double
 
 __all__ = ["certificates"]
 
@@ -20,7 +20,7 @@ STATIONARY, CERTIFIED = 1e-8, 1e-4
 
 def certificates(limit: Limit) -> list[Check]:
     """W* minimises CE_F, and the predicted direction is W_mm."""
-    data, finite = _in_double(limit.data), limit.finite.double()
+    data, finite = in_double(limit.data), limit.finite.double()
     pattern = data.pattern if limit.reference is limit.data else limit.reference.pattern
     gradient = InSupportLoss(data, pattern).gradient(finite)
     scale = float((data.weights * data.embeddings.norm(dim=1)).sum())

@@ -11,7 +11,7 @@ from .. import loss
 from ..checks import Check
 from ..descent import Trajectory, smoothness_bound
 from ..paths import Path
-from ..predict import Limit, _in_double
+from ..predict import Limit, in_double
 from ..subspace import data_subspace
 
 __all__ = ["cosine", "inequalities", "rounding"]
@@ -22,7 +22,7 @@ TINY = 1e-300
 
 def inequalities(run: Trajectory | Path, limit: Limit) -> list[Check]:
     """The infimum is not undercut, small gradient steps descend, margins bound the angle to W_mm."""
-    data = _in_double(limit.data)
+    data = in_double(limit.data)
     values = [loss.evaluate(w.double(), data).value for w in run.weights]
     largest = max(float((data.embeddings @ w.double().T).abs().max()) for w in run.weights)
     # sums of n terms, each a logarithm of a softmax, lose eps (log2 n + 4) of the largest logit (as `infimum_bounds`)

@@ -141,9 +141,7 @@ def exactly() -> bool:
     return len(solved) >= 8
 
 
-@statement.confirms(
-    "additive embeddings of four bigrams: K singular, an infeasible choice of next tokens", instances="one"
-)
+@statement.confirms("additive embeddings of four bigrams: K singular, an infeasible choice of tokens", instances="one")
 def infeasible() -> bool:
     f, g = {"a": (1, 0), "d": (2, 1)}, {"b": (0, 3), "c": (1, 1)}
     h = [[Fraction(x + y) for x, y in zip(f[s], g[t], strict=True)] for s, t in ("ab", "ac", "db", "dc")]
