@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..dataset import NTPDataset
 from ..errors import SolverError
 from ..finite_part import InSupportLoss
 from ..predict import Limit
@@ -17,8 +18,8 @@ from ..subspace import data_subspace
 
 __all__ = ["LARGEST", "Modes", "finite_modes"]
 
-# More entries of W than this are too many to find all eigenvalues of H_F.
-LARGEST = 2000
+# Entries of the generators of F, (e_z - e_z') h_j^T, of which a basis is taken.
+LARGEST = 1e7
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def finite_modes(limit: Limit) -> Modes:
     Raises
     ------
     SolverError
-        If W has more than 2000 entries, and F is not {0}.
+        If the generators of F have more than 1e7 entries.
     """
     if limit not in _cache:
         _cache[limit] = _find(limit)
@@ -51,17 +52,30 @@ def finite_modes(limit: Limit) -> Modes:
 
 
 def _find(limit: Limit) -> Modes:
-    reference, shape = limit.svm.data, limit.finite.shape
-    dim, count = data_subspace(reference).dim, limit.finite.numel()
-    if dim == 0:
-        return Modes(np.zeros(0), torch.zeros(0, count, dtype=torch.float64))
-    if count > LARGEST:
-        raise SolverError(f"W has {count} entries; of more than {LARGEST} the modes on F are not computed")
-    inside, finite = InSupportLoss(reference), limit.finite.double()
+    finite = limit.finite.double()
+    basis = _basis(limit.svm.data)
+    if not len(basis):
+        return Modes(np.zeros(0), basis)
+    inside = InSupportLoss(limit.svm.data)
     probabilities = inside.probabilities(finite)
-    unit = torch.eye(count, dtype=torch.float64, device=finite.device)
-    hessian = torch.stack([inside.hessian_product(probabilities, row.reshape(shape)).flatten() for row in unit])
+    turned = [inside.hessian_product(probabilities, row.reshape(finite.shape)).flatten() for row in basis]
+    hessian = torch.stack(turned) @ basis.T
     rates, vectors = torch.linalg.eigh((hessian + hessian.T) / 2)
     # rounding may leave the least of them at 0 or below
-    least = torch.finfo(rates.dtype).eps * float(rates[-1]) * count
-    return Modes(rates[-dim:].clamp(min=least).cpu().numpy(), vectors[:, -dim:].T)
+    least = torch.finfo(rates.dtype).eps * float(rates[-1]) * finite.numel()
+    return Modes(rates.clamp(min=least).cpu().numpy(), vectors.T @ basis)
+
+
+def _basis(data: NTPDataset) -> Tensor:
+    """An orthonormal basis of F as rows, (dim F, V d)."""
+    pattern, h = data.pattern, torch.nn.functional.normalize(data.embeddings.double())
+    other = (pattern.tokens != pattern.anchors[pattern.contexts]).nonzero()[:, 0]
+    contexts, count = pattern.contexts[other], pattern.vocab_size * h.shape[1]
+    if len(other) * count > LARGEST:
+        raise SolverError(f"F has {len(other)} generators of {count} entries; of so many no basis is computed")
+    generators = h.new_zeros(len(other), pattern.vocab_size, h.shape[1])
+    each = torch.arange(len(other), device=h.device)
+    generators[each, pattern.tokens[other]] = h[contexts]
+    generators[each, pattern.anchors[contexts]] = -h[contexts]
+    rows: Tensor = torch.linalg.svd(generators.flatten(1), full_matrices=False).Vh
+    return rows[: data_subspace(data).dim]

@@ -14,10 +14,11 @@ import torch
 
 from ..checks import Check
 from ..descent import Trajectory
+from ..errors import SolverError
 from ..predict import Limit
 from ..subspace import data_subspace
 from .comparison import Comparison
-from .curvature import LARGEST, finite_modes
+from .curvature import finite_modes
 from .gradient import fading_noise, readable
 
 __all__ = ["pair_laws"]
@@ -44,9 +45,13 @@ def pair_laws(run: Trajectory, limit: Limit) -> Comparison:
         return Comparison([], "no law read: the run has made no step", observed)
     if float(run.log_elapsed[-1]) > math.log(run.step_size * int(run.times[-1])) + CONSTANT:
         return Comparison([], "no law read: it is for steps of one size, and these get smaller", observed)
-    if subspace.dim == 0 or limit.finite.numel() > LARGEST:
-        return Comparison([], f"no law read: it needs dim F > 0 and at most {LARGEST} entries of W", observed)
-    eta, found = run.step_size, finite_modes(limit)
+    if subspace.dim == 0:
+        return Comparison([], "no law read: it needs dim F > 0", observed)
+    try:
+        found = finite_modes(limit)
+    except SolverError as error:
+        return Comparison([], f"no law read: {error}", observed)
+    eta = run.step_size
     rates, modes = torch.from_numpy(found.rates), found.vectors
     elapsed = eta * run.times[records].double()
     onset = max(EARLY * limit.burn_in if limit.direction is not None else 0.0, FORGOTTEN / float(rates[0]))

@@ -42,8 +42,8 @@ __all__ = ["Moment", "Transient"]
 Array = NDArray[np.float64]
 Inertia = Literal["none", "nesterov", "heavy-ball"]
 
-# Constraints that are followed one by one; entries of their normals.
-MOST, LARGEST = 600, 1e7
+# Constraints that are followed one by one, more only if they are active; entries of their normals.
+ENOUGH, MOST, LARGEST = 600, 1500, 1e7
 # Nothing has happened yet at this share of the first time at which anything does.
 BEGINNING = 1e-3
 # Logarithms of times are cut here where the time itself is needed.
@@ -110,9 +110,10 @@ class Transient:
         slack = pattern.min(pattern.inside(margins))[:, None] - margins - 1.0
         alpha, off = limit.duals.double(), ~data.support
         order = torch.where(alpha > 0, -1.0, slack.clamp(min=0.0))[off].argsort()
-        count = min(MOST, int(LARGEST / finite.numel()))
-        if int((alpha > 0).sum()) > count:
-            raise SolverError(f"{int((alpha > 0).sum())} active constraints are too many to follow; at most {count}")
+        active, most = int((alpha > 0).sum()), min(MOST, int(LARGEST / finite.numel()))
+        if active > most:
+            raise SolverError(f"{active} active constraints are too many to follow; at most {most}")
+        count = min(max(active, ENOUGH), most)
         kept, beyond = off.nonzero()[order[:count]], off.nonzero()[order[count:]]
         self._contexts, self._tokens = contexts, tokens = kept.unbind(1)
         self._normals = constraint_normals(data, contexts, tokens)

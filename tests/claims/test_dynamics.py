@@ -74,7 +74,7 @@ def normalised_steps_are_too_short(patch):
 
 def plateau_is_higher(patch):
     original = Plateau.radius
-    patch(Plateau, "radius", lambda plateau, steps: 1.05 * original(plateau, steps))
+    patch(Plateau, "radius", lambda plateau, *arguments: 1.05 * original(plateau, *arguments))
 
 
 def flow_is_late(patch):

@@ -38,6 +38,14 @@ def test_errors_of_one_in_a_million_fail(held):
     assert not compare(replace(run, log_times=run.log_times * (1 + 1e-6)), limit).holds
 
 
+def test_far_out_the_multipliers_are_known_up_to_the_rounding_of_logits():
+    data = tiny()
+    run, limit = flow(data, log_time=1e9), predict(data)
+    comparison = compare(run, limit)
+    assert comparison.holds and "bias/sharp-gd-duals" in {check.label for check in comparison.checks}
+    assert not compare(run, replace(limit, duals=limit.duals * (1 + 1e-4))).holds
+
+
 def test_a_short_flow_is_told_when_the_laws_set_in():
     comparison = compare(flow(tiny(), log_time=2.0), predict(tiny()))
     assert comparison.holds and "they set in at log t" in comparison.note

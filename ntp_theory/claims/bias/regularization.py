@@ -31,13 +31,14 @@ def _balls() -> Path:
     return regularization_path(tiny().data, radii=[10.0, 100.0, 1e3, 1e4])
 
 
-@claim("bias/ridge-path", source="derived (D8)", evidence="certified")
+@claim("bias/ridge-path", source="derived (D8)", evidence="certified", verdict="holds, repaired")
 def ridge_path() -> Iterator[Check]:
-    """The minimiser with ridge lambda is W_mm log(1/lambda) long, and its loss above H is lambda <W, W_mm>.
+    """With ridge lambda W is W_mm log(1/lambda) long, CE - H is lambda <W, W_mm>; if alpha > 0 W_B/B errs by O(1/B).
 
+    alpha > 0 means positive multipliers of all active constraints; the error is then Theta(1/B) if also W* != 0.
     Instance TINY: stationarity by definition for lambda to 1e-3, within the distance that is certified for the
-    minimiser; at 1e-200 the laws of `compare`; B times the error of the direction at B =
-    1e4, and log(CE - H)/B there within the bounds of the genie and of the margin.
+    minimiser; at 1e-200 the laws of `compare`; B times the error of the direction at B = 1e4, and log(CE - H)/B there
+    within the bounds of the genie and of the margin.
     """
     limit, path, balls = tiny(), _ridge(), _balls()
     data = limit.data

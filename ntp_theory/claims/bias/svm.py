@@ -271,12 +271,13 @@ def one_hot() -> Iterator[Check]:
     )
 
 
-@claim("bias/figure-toy", source="2402.18551 Figs. 1, 2", evidence="exact")
+@claim("bias/figure-toy", source="2402.18551 Figs. 1, 2", evidence="exact", verdict="holds, repaired")
 def figure_toy() -> Iterator[Check]:
-    """In the planar toy words 1 and 5, with the same contexts, share a row of W_mm but not of W*.
+    """In the toy words 1 and 5 share a row of W_mm, not of W*; w_v is a mix of its contexts less a cone of the others.
 
-    Our coordinates, since the paper prints none; the paper's entropy 0.8811 cannot be reproduced. The integer
-    decoder of `ntp_theory.construct.toy` separates the data, in integers.
+    That is, w_v is a combination of the contexts that v follows, minus one with coefficients >= 0 of the others; it
+    need not be in the cone of the former. Our coordinates, since the paper prints none; the paper's entropy 0.8811
+    cannot be reproduced. The integer decoder of `ntp_theory.construct.toy` separates the data, in integers.
     """
     data = toy()
     supports = (
@@ -305,9 +306,29 @@ def figure_toy() -> Iterator[Check]:
         evidence="certified",
         statement="rows 1 and 5 of W_mm",
     )
+    # word 3 follows the third context alone; the others' share of its row is known from the multipliers
+    own, row = data.embeddings[2], one.direction[2]
+    others = -one.duals[:, 2] @ data.embeddings
+    yield at_most(
+        2 * one.distance_bound(),
+        abs(_across(row - others, own)),
+        evidence="certified",
+        statement="row 3 of W_mm less its part along other contexts, off the line of its own",
+    )
+    yield at_most(
+        abs(_across(row, own)),
+        one.distance_bound(),
+        evidence="certified",
+        statement="row 3 itself is off that line by more than W_mm is uncertain",
+    )
     yield at_most(
         DISTANCE, one.distance_bound() / one.norm, evidence="certified", statement="certified relative distance"
     )
     finite = check_compatibility(data).solution
     apart = 0.0 if finite is None else float((finite[0] - finite[4]).norm())
     yield at_most(apart, 0.01, evidence="certified", statement="0.01 <= distance of rows 1 and 5 of W*")
+
+
+def _across(vector: Tensor, line: Tensor) -> float:
+    """Signed distance of a vector of the plane from a line through 0."""
+    return float(vector[0] * line[1] - vector[1] * line[0]) / float(line.norm())

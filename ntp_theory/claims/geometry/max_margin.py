@@ -86,9 +86,9 @@ def svd_certificate() -> Iterator[Check]:
     )
 
 
-@claim("geometry/symmetric", source="2408.15417 (as recalled), derived", evidence="exact")
+@claim("geometry/symmetric", source="2408.15417 (as recalled), derived", evidence="exact", verdict="holds, repaired")
 def symmetric_supports() -> Iterator[Check]:
-    """With all supports of k of V tokens, S~ has the smallest nuclear norm; supports of one size alone do not suffice.
+    """With all C(V, k) supports of k of V tokens present, S~ has the smallest nuclear norm; one size does not suffice.
 
     ``S~ S~^T = C(V-2, k-1) (I - 1 1^T / V)`` in integers for V up to 7, so the V - 1 singular values are equal and
     ``U R^T`` has the signs of S~; the value for V = 5; a design of one size with an L smaller than S~.
