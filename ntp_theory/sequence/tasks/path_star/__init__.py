@@ -1,0 +1,6 @@
+"""The path-star task: graphs, how they are written, and whole batches of them."""
+
+from .graph import PathStarGraph
+from .task import PathStar
+
+__all__ = ["PathStar", "PathStarGraph"]
