@@ -75,6 +75,10 @@ class Objective(Protocol):
         """The answers (b, a) that a model trained so gives when it is asked, without being shown any of them."""
         ...
 
+    def forced(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
+        """The likeliest token (b, a) at every place of the answer, after what the objective shows before it."""
+        ...
+
 
 def position_losses(model: LanguageModel, example: Example) -> Tensor:
     """The cross-entropy (b, n) in nats at each of the n positions that have labels, in their order.
@@ -93,6 +97,11 @@ class _AnswersInOrder:
     def answer(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
         """Greedy decoding."""
         return greedy(model, batch, batch.answer_length)
+
+    def forced(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
+        """After the true tokens before it."""
+        tokens: Tensor = model(batch.with_tokens(batch.answers[:, :-1]))[:, batch.prompt_length - 1 :].argmax(-1)
+        return tokens
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,12 @@ class Teacherless:
     def answer(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
         """All tokens in one pass."""
         made = self.example(batch, task, torch.Generator())
-        return model(made.tokens)[:, batch.prompt_length - 1 :].argmax(-1)
+        tokens: Tensor = model(made.tokens)[:, batch.prompt_length - 1 :].argmax(-1)
+        return tokens
+
+    def forced(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
+        """The same: nothing of the answer is shown."""
+        return self.answer(model, batch, task)
 
 
 @dataclass(frozen=True)

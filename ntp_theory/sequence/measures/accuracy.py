@@ -33,7 +33,8 @@ class Evaluation:
     free : float
         Share of whole answers that are right when the model gives them by itself, as its objective trained it to.
     forced : tuple of float
-        For every answer token the share that is right after the true tokens before it.
+        For every answer token the share that is right after the true tokens before it; for teacherless training
+        after dummies, as in training.
     losses : tuple of float
         Mean cross-entropy in nats at every answer token, with inputs as in training.
     """
@@ -134,9 +135,7 @@ def evaluate(
     for begin in range(0, count, CHUNK):
         some = batch[begin : begin + CHUNK].to(model.device)
         right += int((objective.answer(model, some, task) == some.answers).all(1).sum())
-        shown = TeacherForcing().example(some, task, generator)
-        said = model(shown.tokens)[:, some.prompt_length - 1 :].argmax(-1)
-        forced += (said == some.answers).sum(0).cpu()
+        forced += (objective.forced(model, some, task) == some.answers).sum(0).cpu()
         asked = objective.example(some, task, generator)
         found = position_losses(model, asked).sum(0).cpu()
         losses = losses + (found if len(found) == batch.answer_length else math.nan)
