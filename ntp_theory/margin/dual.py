@@ -29,8 +29,10 @@ __all__ = ["DualIterate", "solve_dual", "solve_duals"]
 
 # Steps without a tenth less of a gap after which it has met rounding.
 STALL = 3
-# Steps without a feasible direction after which it is decided whether there is one.
-LOST = 15
+# Steps without a feasible direction after which interior points are tried, and then it is decided whether there is one.
+LOST = 40
+# A gap from which active constraints are doubtful.
+FAR = 1e-6
 # A gap of rounding.
 ROUNDED = 1e-14
 # In-support logits that differ by so much, in units of the objective, are no longer a small error.
@@ -100,7 +102,7 @@ def solve_dual(
     problem = DualProblem.of(data)
     begin = None if start is None else problem.reduce(start)
     found = solve_duals(problem, [data], tol=tol, max_iterations=max_iterations, certify=certify, start=begin)[0]
-    return replace(found, route=problem.route())
+    return replace(found, route=problem.route() + found.route)
 
 
 def solve_duals(
@@ -120,17 +122,21 @@ def solve_duals(
         problem, start = problem.select(usable), None if start is None else start[usable]
     walk = Walk(problem, start, max_iterations)
     while going:
-        over = [search.is_over() or end for search, end in zip(going, walk.ended().tolist(), strict=True)]
+        for i, search in enumerate(going):
+            if search.is_stalled() and search.is_far() and walk.give_up(i):
+                search.stalled = 0
+        ends = walk.ended().tolist()
+        over = [search.is_over() or search.is_stalled() or end for search, end in zip(going, ends, strict=True)]
         if any(over):
             multipliers = walk.problem.multipliers(walk.c)
             for i, search in enumerate(going):
                 if over[i]:
-                    search.finish(multipliers[i], int(walk.iterations[i]))
+                    search.finish(multipliers[i], int(walk.iterations[i]), walk.detours(i))
             walk.keep([i for i, gone in enumerate(over) if not gone])
             going = [search for search, gone in zip(going, over, strict=True) if not gone]
             continue
         made = walk.step()
-        directions, elements, gaps = _judge(walk.problem, walk.c)
+        directions, elements, gaps = _judge(walk.problem, walk.c, walk.weights)
         for i, search in enumerate(going):
             if made[i]:
                 search.take(directions[i], elements[i], float(gaps[i]))
@@ -142,8 +148,9 @@ def solve_duals(
             rays = walk.problem.multipliers(moved) if bool(still.any()) else moved
             for i in still.nonzero()[:, 0].tolist():
                 going[i].rule_out(rays[i])
-            for search in going:
-                search.doubt()
+            for i, search in enumerate(going):
+                if search.is_lost() and not (int(walk.leaps[i]) == 0 and walk.give_up(i)):
+                    search.decide()
     return [search.found for search in searches]
 
 
@@ -158,16 +165,26 @@ class _Search:
     stalled: int = 0
     reached: int = 0  # steps since the tolerance was
     lost: int = 0  # steps without a direction
+    decided: bool = False  # whether it was asked if there is one
 
     @classmethod
     def of(cls, data: NTPDataset, tol: float) -> _Search:
         wide = data if data.embeddings.dtype is torch.float64 else data.to(dtype=torch.float64)
-        return cls(wide, tol, DualIterate(None, torch.zeros_like(data.support, dtype=torch.float64), torch.inf, 0))
+        duals = wide.embeddings.new_zeros(data.num_contexts, data.vocab_size)
+        return cls(wide, tol, DualIterate(None, duals, torch.inf, 0))
 
     def is_over(self) -> bool:
         """Whether another step would not help: a step beyond the tolerance costs little and goes down to rounding."""
         near = self.found.gap <= min(self.tol, ROUNDED) or self.reached > 1
-        return near or self.found.certificate is not None or self.stalled > STALL
+        return near or self.found.certificate is not None
+
+    def is_stalled(self) -> bool:
+        """Whether steps no longer help."""
+        return self.stalled > STALL
+
+    def is_far(self) -> bool:
+        """Whether the best points are too far apart to tell which constraints are active."""
+        return self.found.gap > FAR
 
     def take(self, direction: Tensor, element: Tensor, gap: float) -> None:
         """Points (V, d) and (m, V) after another step, and their gap."""
@@ -192,22 +209,26 @@ class _Search:
             certificate = standing_certificate(v, torch.arange(len(v), device=v.device), self.data)
             self.found = replace(self.found, certificate=certificate)
 
-    def doubt(self) -> None:
-        """Ask for a decision, once, after many steps without a direction: near the boundary rays are slow to show."""
+    def is_lost(self) -> bool:
+        """Count steps without a direction; whether they are many, and it is not decided if there is one."""
         if self.found.direction is not None or self.found.certificate is not None:
-            return
+            return False
         self.lost += 1
-        if self.lost == LOST:
-            with suppress(SolverError):  # undecided: the steps may still tell
-                self.found = replace(self.found, certificate=check_separability(self.data).certificate)
+        return self.lost >= LOST and not self.decided
 
-    def finish(self, multipliers: Tensor, iterations: int) -> None:
+    def decide(self) -> None:
+        """Ask for a decision, once: near the boundary rays are slow to show."""
+        self.decided = True
+        with suppress(SolverError):  # undecided: the steps may still tell
+            self.found = replace(self.found, certificate=check_separability(self.data).certificate)
+
+    def finish(self, multipliers: Tensor, iterations: int, route: str) -> None:
         """Keep the last C (m, V), and try what polishing makes of it if that is needed."""
         last = multipliers.clone()
         if self.found.gap > self.tol and self.found.certificate is None:
             for candidate in (last, polish(last, self.data)):
                 self.found = min(self.found, _judge_projected(candidate, self.data, 0), key=lambda found: found.gap)
-        self.found = replace(self.found, iterations=iterations, multipliers=last)
+        self.found = replace(self.found, iterations=iterations, multipliers=last, route=route)
 
 
 def _size(matrices: Tensor) -> Tensor:
@@ -215,30 +236,39 @@ def _size(matrices: Tensor) -> Tensor:
     return sizes
 
 
-def _judge(problem: DualProblem, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Primal points (B, V, d) and elements of the cone (B, m, V) made from one iterate, and their relative gaps (B,).
+@torch.inference_mode()
+def _judge(problem: DualProblem, c: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Primal points (B, V, d) and elements of the cone (B, m, V) made from C and W^T, and their relative gaps (B,).
 
-    A gap is infinite where the points are not feasible.
+    A gap is a sum of terms that are not negative (`ntp_theory.margin.certificate`), and infinite where the points are
+    not feasible.
     """
     support, lengths = problem.support, problem.lengths[..., None]
     c = torch.where(support, c, c.clamp(max=0.0))
     share = problem.total(c) / problem.total(support.to(c.dtype))
     c = c - torch.where(support, share[..., None], 0.0)
-    w = c.mT @ problem.embeddings
-    logits = problem.embeddings @ w.mT
+    off = -c.masked_fill(support, 0.0)
+    logits, pull = problem.scores(weights), problem.embeddings.mT @ c
     low = logits.masked_fill(~support, torch.inf).amin(2, keepdim=True)
     high = logits.masked_fill(~support, -torch.inf).amax(2, keepdim=True)
-    margin = ((low - logits.masked_fill(support, -torch.inf).amax(2, keepdim=True)) * lengths).amin((1, 2))
-    square = w.square().sum(2) @ problem.counts
+    below = low - logits.masked_fill(support, -torch.inf)
+    margin = (below.amin(2, keepdim=True) * lengths).amin((1, 2))[:, None, None]
+    direction = weights / margin
+    scale = _sum(off / lengths, problem) / _sum(pull.square(), problem)  # the best multiple of this dual point
+    square = _sum(direction.square(), problem)
+    apart = _sum((direction - scale[:, None, None] * pull).square(), problem)
+    slack = (below / margin - 1 / lengths).masked_fill(support, 0.0).clamp(min=0.0)
     # in-support logits that differ cost what their multipliers say
-    uneven = ((high - low) * c.masked_fill(~support, 0.0).abs()).sum(1) @ problem.counts
-    off = -c.masked_fill(support, 0.0)
-    total = (off / lengths).sum(1) @ problem.counts
-    scale = total / square  # the best multiple of this dual point
-    gaps = (1.0 - total * scale * margin.square() / square).clamp(min=0.0) + 2.0 * uneven / square
-    feasible = (margin > 0) & (square > 0) & (uneven <= UNEVEN * square)
-    weights, elements = problem.weights(c), problem.multipliers(c)
-    return weights / margin[:, None, None], elements * scale[:, None, None], gaps.where(feasible, torch.inf)
+    uneven = _sum((high - low) * c.masked_fill(~support, 0.0).abs(), problem) / margin[:, 0, 0]
+    gaps = (apart + 2.0 * scale * (_sum(off * slack, problem) + uneven)) / square
+    feasible = (margin[:, 0, 0] > 0) & (square > 0) & (scale * uneven <= UNEVEN * square)
+    rows, elements = problem.expand(direction.mT), problem.multipliers(c)
+    return rows, elements * scale[:, None, None], gaps.where(feasible, torch.inf)
+
+
+def _sum(matrices: Tensor, problem: DualProblem) -> Tensor:
+    """Sums of all entries of matrices (B, ..., U), merged tokens counted; (B,)."""
+    return matrices.sum(1) @ problem.counts
 
 
 def _judge_projected(c: Tensor, data: NTPDataset, iterations: int) -> DualIterate:

@@ -66,16 +66,17 @@ def answer(data: NTPDataset, found: DualIterate, tol: float) -> SVMSolution:
             status="gap not closed",
             best=found,
         )
-    h, direction = data.embeddings.double(), found.direction
-    spread, sizes = data.pattern.spread(h @ direction.T), h.norm(dim=1) * direction.norm()
-    if bool((worse := spread > ROUNDING * sizes).any()):
-        name = data.context_name(int(worse.nonzero()[0]))
-        raise SolverError(
-            f"in-support logits after {name} differ by {float(spread[worse][0]):.1e} in the best direction: in-support "
-            "constraints are nearly dependent, and double precision cannot tell whether they are",
-            status="nearly dependent",
-            best=found,
-        )
+    if len(several := (data.pattern.sizes > 1).nonzero()[:, 0]):
+        h, direction = data.embeddings[several].double(), found.direction
+        spread, sizes = data.pattern.select(several).spread(h @ direction.T), h.norm(dim=1) * direction.norm()
+        if bool((worse := spread > ROUNDING * sizes).any()):
+            name = data.context_name(int(several[worse][0]))
+            raise SolverError(
+                f"in-support logits after {name} differ by {float(spread[worse][0]):.1e} in the best direction: "
+                "in-support constraints are nearly dependent, and double precision cannot tell whether they are",
+                status="nearly dependent",
+                best=found,
+            )
     return as_solution(data, found)
 
 

@@ -7,9 +7,11 @@ Embeddings are divided by powers of two near their lengths, which rounds nothing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 
 import numpy as np
 import torch
@@ -19,9 +21,8 @@ from torch import Tensor
 from ..dataset import NTPDataset
 
 __all__ = ["DualProblem"]
-
-# Steps of the power method, and what its value may be short of the largest eigenvalue.
-POWER_STEPS, POWER_SLACK = 30, 1.1
+# Terms of a sum of products that are added up at once, times the root of their number: sums of sums round off less.
+AT_ONCE = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +66,19 @@ class DualProblem:
     def of(cls, data: NTPDataset) -> DualProblem:
         """The problem of one dataset, equal tokens and equal contexts merged."""
         h, support = data.embeddings.double(), data.support
-        packed = np.packbits(support.cpu().numpy(), axis=1)
-        first, contexts = _distinct(
-            np.concatenate([np.ascontiguousarray((h + 0.0).cpu()).view(np.uint8), packed], axis=1)
-        )
-        h, support = h[first.to(h.device)], support[first.to(h.device)]
-        first, tokens = _distinct(np.packbits(support.T.cpu().numpy(), axis=1))
+        m, v = support.shape
+        contexts, tokens = torch.arange(m), torch.arange(v)
+        if len(np.unique(h[:, 0].cpu())) < m:  # else it is clear from their first entries that no two are equal
+            packed = np.packbits(support.cpu().numpy(), axis=1)
+            first, contexts = _distinct(
+                np.concatenate([np.ascontiguousarray((h + 0.0).cpu()).view(np.uint8), packed], axis=1)
+            )
+            h, support = h[first.to(h.device)], support[first.to(h.device)]
+        first, tokens = _distinct(np.packbits(support.T.contiguous().cpu().numpy(), axis=1))
+        if len(first) < v:
+            support = support[:, first.to(h.device)]
         counts = torch.bincount(tokens).to(h)
-        return cls._scaled(h[None], support[:, first.to(h.device)][None], counts, tokens, contexts)
+        return cls._scaled(h[None], support[None], counts, tokens, contexts)
 
     @classmethod
     def stack(cls, datasets: Sequence[NTPDataset]) -> DualProblem:
@@ -84,9 +90,9 @@ class DualProblem:
 
     @classmethod
     def _scaled(cls, h: Tensor, support: Tensor, counts: Tensor, tokens: Tensor, contexts: Tensor) -> DualProblem:
-        _, exponents = torch.frexp(h.norm(dim=2))
-        lengths = torch.ldexp(torch.ones_like(h[:, :, 0]), exponents - 1)
-        lengths = torch.where(h.any(2), lengths, 1.0)
+        norms = torch.linalg.vector_norm(h, dim=2)
+        _, exponents = torch.frexp(norms)
+        lengths = torch.where(norms > 0, torch.ldexp(torch.ones_like(norms), exponents - 1), 1.0)
         return cls(h / lengths[:, :, None], lengths, support, counts, tokens.to(h.device), contexts.to(h.device))
 
     def route(self) -> str:
@@ -95,8 +101,8 @@ class DualProblem:
         d, product = self.embeddings.shape[2], "K C" if self._by_gram() else "H (H^T C)"
         return (
             f"route: {len(self.contexts)} contexts by {len(self.tokens)} tokens, {m} by {u} of them different; "
-            f"logits as {product}, since m = {m} and d = {d}; gradient steps in single precision, then Newton steps "
-            f"on the active constraints in double, on {self.support.device}"
+            f"logits as {product}, since m = {m} and d = {d}; steps of first order in single precision, then Newton "
+            f"steps on the active constraints in double, on {self.support.device}"
         )
 
     @property
@@ -121,17 +127,15 @@ class DualProblem:
     @cached_property
     def gram(self) -> Tensor:
         """K (B, m, m)."""
-        return self.embeddings @ self.embeddings.mT
+        if self.embeddings.is_cuda:
+            return self.embeddings @ self.embeddings.mT
+        h = self.embeddings.numpy()
+        return torch.from_numpy(h @ h.swapaxes(1, 2))  # numpy sees a square and does half the work
 
     @cached_property
     def largest(self) -> Tensor:
-        """Largest eigenvalue of each K, from above; (B,). 0 if all embeddings are."""
-        start = torch.from_numpy(np.random.default_rng(0).standard_normal(self.gram.shape[:2])).to(self.gram)
-        x = start[:, :, None]
-        for _ in range(POWER_STEPS):
-            y = self.gram @ x
-            x = y / y.norm(dim=1, keepdim=True).clamp(min=torch.finfo(y.dtype).tiny)
-        largest: Tensor = (self.gram @ x).norm(dim=1)[:, 0] * POWER_SLACK
+        """Largest eigenvalue of each K, from above by its Frobenius norm; (B,). 0 if all embeddings are."""
+        largest: Tensor = torch.linalg.vector_norm(self.gram, dim=(1, 2))
         return largest
 
     def logits(self, c: Tensor, *, careful: bool = False) -> Tensor:
@@ -139,7 +143,16 @@ class DualProblem:
 
         The embeddings lose fewer digits where W = C^T H is much smaller than C; ``careful`` takes them in any case.
         """
-        return self.gram @ c if self._by_gram() and not careful else self.embeddings @ (self.embeddings.mT @ c)
+        if self._by_gram() and not careful:
+            return self.gram @ c
+        return self.scores(self.embeddings.mT @ c)
+
+    def scores(self, weights: Tensor) -> Tensor:
+        """``H W^T`` of W^T (B, d, U), to a few more digits than one product would have."""
+        width = AT_ONCE * math.isqrt(weights.shape[1])
+        pieces = zip(self.embeddings.split(width, dim=2), weights.split(width, dim=1), strict=True)
+        logits: Tensor = reduce(add, (h @ w for h, w in pieces))
+        return logits
 
     def _by_gram(self) -> bool:
         _, m, d = self.embeddings.shape
@@ -151,13 +164,18 @@ class DualProblem:
 
     def weights(self, c: Tensor) -> Tensor:
         """W (B, V, d) = C^T H, a row for every token."""
-        return (c.mT @ self.embeddings)[:, self.tokens]
+        return self.expand(c.mT @ self.embeddings)
+
+    def expand(self, rows: Tensor) -> Tensor:
+        """Rows (B, V, ...) for every token of rows (B, U, ...) for the columns."""
+        return rows if len(self.counts) == len(self.tokens) else rows[:, self.tokens]
 
     def multipliers(self, c: Tensor) -> Tensor:
         """C (B, M, V) for the data as it came: merged contexts share, lengths are undone."""
-        share = torch.bincount(self.contexts)[self.contexts]
-        rows = (c / self.lengths[:, :, None])[:, self.contexts] / share[:, None]
-        return rows[:, :, self.tokens]
+        rows = c / self.lengths[:, :, None]
+        if rows.shape[1] < len(self.contexts):
+            rows = rows[:, self.contexts] / torch.bincount(self.contexts)[self.contexts, None]
+        return rows if rows.shape[2] == len(self.tokens) else rows[:, :, self.tokens]
 
     def reduce(self, multipliers: Tensor) -> Tensor:
         """C (1, m, U) of multipliers (M, V) for the data: what `multipliers` undoes; equal tokens get their mean."""
@@ -169,9 +187,7 @@ class DualProblem:
 
 def _distinct(rows: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     """First index of each distinct row, in order of appearance, and for every row the number of its like."""
-    keys = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1])))[:, 0]
-    _, first, like = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return torch.from_numpy(first[order]), torch.from_numpy(rank[like.reshape(-1)])
+    first: dict[bytes, int] = {}
+    like = [first.setdefault(row.tobytes(), i) for i, row in enumerate(rows)]
+    rank = {i: number for number, i in enumerate(first.values())}
+    return torch.tensor(list(rank)), torch.tensor([rank[i] for i in like])

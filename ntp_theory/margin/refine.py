@@ -6,6 +6,8 @@ embeddings that nothing was rounded off.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import torch
 from torch import Tensor
 
@@ -14,11 +16,16 @@ from ..extended import Extended, exact_product
 from .multipliers import cone_element, split
 from .newton import ActiveSystem
 from .problem import DualProblem
+from .tokenwise import OrthogonalEquations, fits
 
 __all__ = ["refine"]
 
 # Length of the proximal steps, times the largest eigenvalue of K: first long, then, where that is singular, shorter.
-LENGTHS = (1e12, 1e9)
+# Where contexts nearly share an embedding, factors of K have too few digits left, and those of H take their place.
+LENGTHS, LENGTH_BY_H = (1e12, 1e9), 1e24
+
+# D and r of given equations and sums, as of `ActiveSystem.solve`.
+Solve = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 # Refinements; the residual, relative to the target, that ends them; and the one that will do when it falls no further.
 ROUNDS, SMALL, ENOUGH = 30, 2.0**-76, 2.0**-56
 
@@ -61,8 +68,8 @@ def refine(
     """
     problem = DualProblem.of(data)
     active = problem.support | (problem.reduce(duals) > 0)
-    for length in LENGTHS:
-        found = _solve(problem, problem.reduce(cone_element(duals, support_duals, data.pattern)), active, length)
+    for solve in _systems(problem, active):
+        found = _solve(problem, problem.reduce(cone_element(duals, support_duals, data.pattern)), active, solve)
         if found is not None:
             c, w = found
             direction, tail = (part[0].mT[problem.tokens] for part in (w.high, w.low))
@@ -70,10 +77,20 @@ def refine(
     return None
 
 
-def _solve(problem: DualProblem, start: Tensor, active: Tensor, length: float) -> tuple[Tensor, Extended] | None:
+def _systems(problem: DualProblem, active: Tensor) -> Iterator[Solve]:
+    """Ways to solve the equations of active entries in double precision, nearly."""
+    for length in LENGTHS:
+        system = ActiveSystem(problem, length / problem.largest)
+        system.activate(active)
+        yield system.solve
+    if fits(problem):
+        diagonal = (problem.largest / LENGTH_BY_H)[:, None, None].expand_as(active)
+        equations = OrthogonalEquations(problem, diagonal, active)
+        yield lambda missing, sums: equations.solve(missing, sums)[:2]
+
+
+def _solve(problem: DualProblem, start: Tensor, active: Tensor, solve: Solve) -> tuple[Tensor, Extended] | None:
     """C and W^T = H^T C with the residual of every active equation small, or None."""
-    system = ActiveSystem(problem, length / problem.largest)
-    system.activate(active)
     h, target = Extended.of(problem.embeddings), Extended.of(problem.target)
     counts = Extended.of(problem.counts[:, None])
     c = Extended.of(start)
@@ -91,6 +108,6 @@ def _solve(problem: DualProblem, start: Tensor, active: Tensor, length: float) -
             return None if worst > ENOUGH or wrong else (c.high, w)
         before = worst
         sums = exact_product(c, counts)
-        more, rise = system.solve(rest, (sums.high + sums.low)[:, :, 0])
+        more, rise = solve(rest, (sums.high + sums.low)[:, :, 0])
         c, levels = c + Extended.of(more), levels + Extended.of(rise)
     return None

@@ -24,6 +24,8 @@ TOL_OF_OTHERS = 1e-8
 NEARLY = 1e-4
 # Distance bound of a solution in double precision, relative, above which more digits are worth a try.
 PRECISE = 1e-7
+# Length of W times that of the embeddings, margins being 1, from which logits round off more than such a bound allows.
+LOUD = 100.0
 
 
 def solve_svm(
@@ -59,7 +61,7 @@ def solve_svm(
     solver : str, optional
         With ``method="cvxpy"``: any solver installed for cvxpy; Clarabel if not given.
     max_iterations : int
-        Steps of the dual method; some 40 to 300 are usual. Other methods have limits of their own.
+        Steps of the dual method; some 15 to 150 are usual. Other methods have limits of their own.
 
     Returns
     -------
@@ -122,7 +124,8 @@ def solve_svm(
     if refine:
         return solution.refined()
     # the square of the distance to W_mm, relative, is at most the gap
-    rough = refine is None and tol <= TOL and found.gap > 0.9 * PRECISE**2 and _in_double(data)
+    loud = float(solution.direction.norm(dim=1).max() * data.embeddings.norm(dim=1).max()) > LOUD
+    rough = refine is None and tol <= TOL and (loud or found.gap > 0.9 * PRECISE**2) and _in_double(data)
     return (solution.with_tail() or solution) if rough else solution
 
 

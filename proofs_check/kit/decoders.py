@@ -21,7 +21,7 @@ SCALE = 40
 
 
 def positive_definite(matrix: Sequence[Sequence[Any]]) -> bool:
-    """Whether all pivots of a symmetric interval matrix are positive, by elimination without exchanges; True is a proof.
+    """Whether all pivots of a symmetric interval matrix are positive, by elimination; True is a proof.
 
     Examples
     --------
@@ -43,8 +43,8 @@ def positive_definite(matrix: Sequence[Sequence[Any]]) -> bool:
 class Decoders:
     """Decoders ``W = sum_j c_j h_j^T`` of data with independent embeddings, multiples of ``2**-bits``.
 
-    A row c_j has sum 0. For logits t_jz on the supports, least norms have the lower bound ``sum c_jz t_jz / ||W||``, and
-    the norm of W plus the error of its logits over the least singular value of the embeddings as upper bound.
+    A row c_j has sum 0. With logits t_jz on supports, a least norm is at least ``sum c_jz t_jz / ||W||`` and at most
+    the norm of W plus the error of its logits over the least singular value of the embeddings.
 
     Examples
     --------
@@ -99,7 +99,7 @@ class Decoders:
         logits, square = self._logits(c)
         error = Fraction(0)
         for line, s in zip(logits, data.supports, strict=True):
-            level = sum(line[z] for z in s) / len(s)
+            level = sum((line[z] for z in s), Fraction(0)) / len(s)
             feasible = [level if v in s else min(x, level - 1) for v, x in enumerate(line)]
             error += sum(((x - y) ** 2 for x, y in zip(line, feasible, strict=True)), Fraction(0))
         on = sum(Fraction(row[z], 2**SCALE) for row, s in zip(c, data.supports, strict=True) for z in s)

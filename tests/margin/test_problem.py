@@ -11,18 +11,18 @@ from ntp_theory import NTPDataset
 from ntp_theory.cone import Cone
 from ntp_theory.construct import random
 from ntp_theory.margin.blocks import ActiveBlocks
-from ntp_theory.margin.gradient import Acceleration
 from ntp_theory.margin.problem import DualProblem
+from ntp_theory.margin.splitting import Splitting
 from ntp_theory.testing import datasets
 
 SEEDS = st.integers(0, 2**32 - 1)
 SMALL = datasets(max_contexts=5, max_vocab_size=5, max_dim=4)
 
 
-def accelerate(problem, steps, start=None):
-    gradient = Acceleration(problem, start)
-    gradient.run(steps)
-    return gradient.multipliers()
+def split(problem, steps, start=None):
+    splitting = Splitting(problem, start)
+    splitting.run(steps)
+    return splitting.multipliers()
 
 
 def noise(shape, seed):
@@ -78,10 +78,11 @@ def test_embeddings_come_back_exactly_and_have_unit_size(data):
 
 
 @given(SMALL)
-def test_largest_eigenvalue_is_bounded_closely(data):
+def test_largest_eigenvalue_is_bounded_by_what_rank_allows(data):
     problem = DualProblem.of(data)
     exact = float(torch.linalg.eigvalsh(problem.gram[0])[-1])
-    assert exact * (1 - 1e-12) <= float(problem.largest) <= 1.1 * exact * (1 + 1e-12)
+    rank = min(problem.embeddings.shape[1:])
+    assert exact * (1 - 1e-12) <= float(problem.largest) <= rank**0.5 * exact * (1 + 1e-12)
 
 
 def dense_block(problem, rows, shift):
@@ -109,32 +110,31 @@ def test_blocks_are_inverses_after_any_sequence_of_active_sets(data, seed, shift
 
 
 @given(SMALL, st.integers(0, 40))
-def test_first_steps_stay_in_the_cone_and_descend(data, steps):
+def test_first_steps_keep_signs(data, steps):
     problem = DualProblem.of(data)
     assume(float(problem.largest) > 0)
-    c = accelerate(problem, steps)
-    scale = float(c.abs().max()) * problem.support.shape[2] * 2.0**-20  # single precision
+    c = split(problem, steps)
+    assert c.isfinite().all()
     assert float(c.masked_fill(problem.support, 0.0).max()) <= 0
-    assert float(problem.total(c).abs().max()) <= scale
-    objective = 0.5 * problem.total(c * problem.logits(c)).sum() - problem.total(c * problem.target).sum()
-    assert float(objective) <= 1e-5 * float(problem.target.square().sum() / problem.largest)
 
 
 def test_first_steps_go_to_the_solution():
     """Where the problem is well conditioned, to single precision: a fixed point of projected gradient steps."""
     problem = DualProblem.of(random(12, 40, 10, (1, 3), rng=0))
-    c = accelerate(problem, 300)
+    c = split(problem, 300)
+    assert problem.total(c).abs().max() <= 1e-5 * c.abs().max()
     step = (problem.target - problem.logits(c)) / problem.largest
     after, _ = Cone(problem.support, problem.counts).project(c + step)
     assert (after - c).norm() <= 1e-5 * c.norm()
-    assert (accelerate(problem, 1, c) - c).norm() <= 1e-5 * c.norm()
+    assert (split(problem, 300, c) - c).norm() <= 1e-5 * c.norm()
+    assert (split(problem, 10, c) - c).norm() <= 0.1 * (split(problem, 10) - c).norm()
 
 
 def test_stacked_problems_are_those_of_each():
     several = [random(5, 4, 3, (1, 2), rng=k) for k in range(3)]
     stacked = DualProblem.stack(several)
-    found = accelerate(stacked, 20)
+    found = split(stacked, 20)
     for k, data in enumerate(several):
-        alone = accelerate(stacked.select(torch.tensor([k])), 20)
+        alone = split(stacked.select(torch.tensor([k])), 20)
         assert (found[k] - alone[0]).norm() <= 1e-5 * alone.norm()
         assert (stacked.weights(found)[k] - stacked.multipliers(found)[k].T @ data.embeddings).abs().max() <= 1e-13
