@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from . import claims, construct
 from ._version import __version__
+from .claims import PAPERS
 from .commands import run_analyze, run_claims, run_descend, run_flow, run_svm, run_verify, show
 from .descent import METHODS
 from .errors import NTPError, UsageError
@@ -153,7 +154,7 @@ def _command(
 
 
 def _choice_of_claims(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--paper", choices=("bias", "all"), default="all", help="whose claims (default: all)")
+    command.add_argument("--paper", choices=(*PAPERS, "all"), default="all", help="whose claims (default: all)")
     command.add_argument("--label", metavar="PREFIX", default="", help="only claims whose label starts so")
 
 

@@ -33,6 +33,8 @@ def run_verify(arguments: argparse.Namespace) -> int:
     """Check the claims, one line a check as soon as it is known; the report and all checks go to the folder."""
     folder = _folder(arguments.out)
     labels = _labels(arguments)
+    if len(labels) > 1:  # a claim asked for by name that needs a larger budget is an error, below
+        labels = [label for label in labels if claims.record(label).largest(arguments.budget)]
     start, found = time.perf_counter(), list[Check]()
     for done, label in enumerate(labels):
         show(f"{done}/{len(labels)} {label}")
@@ -183,7 +185,7 @@ def run_claims(arguments: argparse.Namespace) -> int:
 
 def _labels(arguments: argparse.Namespace) -> list[str]:
     """The labels asked for: the one given, or those that start so; an error with those that come close if none does."""
-    of_paper = claims.labels() if arguments.paper == "all" else claims.IMPLICIT_BIAS
+    of_paper = claims.labels() if arguments.paper == "all" else claims.PAPERS[arguments.paper]
     chosen = [label for label in claims.labels(arguments.label) if label in of_paper]
     return chosen if chosen and arguments.label not in chosen else [claims.record(arguments.label).label]
 
