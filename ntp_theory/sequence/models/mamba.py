@@ -6,6 +6,7 @@ Suffixes name axes: b batch, t position, d width, i inner width, n state, r rank
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...doors import whole
-from .embedding import LanguageModel, SlotEmbedding, initialise
+from .embedding import LanguageModel, SlotEmbedding, check_slots, initialise
 
 __all__ = ["Mamba", "MambaConfig", "RecurrentState", "scan"]
 
@@ -56,6 +57,7 @@ class MambaConfig:
         for name in ("vocab_size", "width", "layers", "state", "expand", "convolution", "slots"):
             whole(name, getattr(self, name), at_least=1)
         whole("seed", self.seed, at_least=0)
+        check_slots(self.slots, self.null)
 
     @property
     def inner(self) -> int:
@@ -80,7 +82,8 @@ class Mamba(LanguageModel):
 
     Notes
     -----
-    Source: Gu and Dao, 2312.00752, simplified: no fused kernel, any length.
+    Source: Gu and Dao, 2312.00752. Their package ``mamba_ssm`` does the scan of training when it is installed and the
+    model is on a GPU, in single precision or less.
 
     Examples
     --------
@@ -94,7 +97,7 @@ class Mamba(LanguageModel):
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.slots = config, config.slots
         self.embedding = SlotEmbedding(config.vocab_size, config.width, config.slots, config.null)
         self.norms = nn.ModuleList(nn.RMSNorm(config.width, eps=1e-5) for _ in range(config.layers))
         self.mixers = nn.ModuleList(SelectiveStateSpace(config) for _ in range(config.layers))
@@ -128,6 +131,7 @@ class SelectiveStateSpace(nn.Module):
         self.step_size = nn.Linear(self.rank, inner)
         # A is -1 .. -n in every channel, kept as a logarithm; D passes the input on
         self.log_decay = nn.Parameter(torch.arange(1.0, config.state + 1).log().repeat(inner, 1))
+        self.log_decay._no_weight_decay = True  # type: ignore[attr-defined]  # it is no matrix of weights
         self.skip = nn.Parameter(torch.ones(inner))
         self.output = nn.Linear(inner, config.width, bias=False)
 
@@ -137,6 +141,11 @@ class SelectiveStateSpace(nn.Module):
         x_bti = F.silu(self._convolved(x_bti.transpose(1, 2), layer, cache).transpose(1, 2))
         rank_btr, in_btn, out_btn = self.select(x_bti).split([self.rank, self.state, self.state], dim=-1)
         step_bti = F.softplus(self.step_size(rank_btr))
+        if cache is None and (kernel := fused_kernel(x_bti)) is not None:
+            places_last = [x.to(x_bti.dtype).transpose(1, 2) for x in (x_bti, step_bti, in_btn, out_btn)]
+            u_bit, step_bit, in_bnt, out_bnt = places_last
+            y_bit = kernel(u_bit, step_bit, -self.log_decay.exp(), in_bnt, out_bnt, self.skip)
+            return self.output(y_bit.transpose(1, 2) * F.silu(gate_bti))  # type: ignore[no-any-return]
         keep_btin = torch.exp(-step_bti[..., None] * self.log_decay.exp())
         fresh_btin = (step_bti * x_bti)[..., None] * in_btn[:, :, None, :]
         if cache is not None and layer < len(cache.states_bin):
@@ -158,6 +167,17 @@ class SelectiveStateSpace(nn.Module):
         if cache is not None:
             _remember(cache.inputs_bit, layer, x_bit[:, :, x_bit.shape[2] - before :])
         return self.convolution(x_bit)  # type: ignore[no-any-return]
+
+
+def fused_kernel(x: Tensor) -> Callable[..., Tensor] | None:
+    """The scan of the package ``mamba_ssm`` if it is installed, for a GPU and at most single precision."""
+    if not x.is_cuda or x.dtype == torch.float64:
+        return None
+    try:
+        from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+    except ImportError:
+        return None
+    return selective_scan_fn  # type: ignore[no-any-return]
 
 
 def scan(keep: Tensor, fresh: Tensor) -> Tensor:

@@ -175,11 +175,45 @@ class PathStar:
 
     def graphs(self, batch: Batch) -> list[PathStarGraph]:
         """The graphs of a batch as objects."""
-        edges, start, goal = self.encoding.decode(batch.prompts.numpy())
+        edges, start, goal = self.encoding.decode(batch.prompts.cpu().numpy())
         return [
             PathStarGraph(tuple((int(u), int(v)) for u, v in pairs), int(a), int(b))
             for pairs, a, b in zip(edges, start, goal, strict=True)
         ]
+
+    def arms(self, batch: Batch) -> Nodes:
+        """The nodes (b, d, l - 1) of all arms without the centre, arms in the order in which the questions list them.
+
+        An arm is listed where the edge from the start to it is; the one to take ends in the goal.
+
+        Examples
+        --------
+        >>> task = PathStar(2, 3, 5)
+        >>> task.arms(task.batch([task.parse("0 → 1 | 2 → 3 | 0 → 2 | 1 → 4 / 0 3")])).tolist()
+        [[[1, 4], [2, 3]]]
+        """
+        edges, start, _ = self.encoding.decode(batch.prompts.cpu().numpy())
+        children = np.zeros((len(edges), self.num_nodes), dtype=np.int64)
+        np.put_along_axis(children, edges[:, :, 0], edges[:, :, 1], axis=1)
+        arms = [edges[:, :, 1][edges[:, :, 0] == start[:, None]].reshape(len(edges), self.degree)]
+        for _ in range(self.path_length - 2):
+            arms.append(np.take_along_axis(children, arms[-1], axis=1))
+        return np.stack(arms, axis=2)
+
+    def held_out(self, batch: Batch) -> Tensor:
+        """Which questions are of the split "test"; bool (b,).
+
+        Examples
+        --------
+        >>> task = PathStar(2, 5, 9)
+        >>> [bool(task.held_out(task.sample(100, split=split)).any()) for split in SPLITS]
+        [False, True]
+        """
+        arms = self.arms(batch)
+        _, start, goal = self.encoding.decode(batch.prompts.cpu().numpy())
+        order = np.argsort(arms[:, :, -1] != goal[:, None], axis=1, kind="stable")  # the arm to take comes first
+        arms = np.take_along_axis(arms, order[:, :, None], axis=1).reshape(len(arms), -1)
+        return torch.from_numpy(self._held_out(np.concatenate([start[:, None], arms], axis=1)))
 
     def batch(self, graphs: Sequence[PathStarGraph]) -> Batch:
         """Graphs as a batch; `graphs` turns it back.
@@ -187,8 +221,10 @@ class PathStar:
         Raises
         ------
         UsageError
-            If a graph is of another degree or length, or has a label of N or more.
+            If there is none, or one is of another degree or length, or has a label of N or more.
         """
+        if not graphs:
+            raise UsageError("graphs is empty; it must have at least one")
         for i, graph in enumerate(graphs):
             if (graph.degree, graph.path_length) != (self.degree, self.path_length):
                 raise UsageError(f"graphs[{i}] is G({graph.degree}, {graph.path_length}); it must be of {self!r}")
@@ -217,7 +253,7 @@ class PathStar:
 
     def solve(self, batch: Batch) -> Tensor:
         """The answers (b, l), found from the questions alone by going back from the goal (`pitfalls/solvable`)."""
-        edges, _, goal = self.encoding.decode(batch.prompts.numpy())
+        edges, _, goal = self.encoding.decode(batch.prompts.cpu().numpy())
         parents = np.full((len(edges), self.num_nodes), -1, dtype=np.int64)
         np.put_along_axis(parents, edges[:, :, 1], edges[:, :, 0], axis=1)
         path = [goal]
