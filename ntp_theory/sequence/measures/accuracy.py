@@ -131,7 +131,7 @@ def evaluate(
     objective = TeacherForcing() if objective is None else objective
     batch = task.sample(count, rng, split="test")
     model.check_fits(task)
-    right, forced, losses = 0, torch.zeros(batch.answer_length), torch.zeros(batch.answer_length)
+    right, forced, losses = 0, *torch.zeros(2, batch.answer_length, dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
     with model.asked():
         for begin in range(0, count, CHUNK):
@@ -139,6 +139,6 @@ def evaluate(
             right += int((objective.answer(model, some, task) == some.answers).all(1).sum())
             forced += (objective.forced(model, some, task) == some.answers).sum(0).cpu()
             asked = objective.example(some, task, generator)
-            found = position_losses(model, asked).sum(0).cpu()
+            found = position_losses(model, asked).double().sum(0).cpu()
             losses = losses + (found if len(found) == batch.answer_length else math.nan)
     return Evaluation(step, count, right / count, tuple((forced / count).tolist()), tuple((losses / count).tolist()))

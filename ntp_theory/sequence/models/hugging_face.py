@@ -88,7 +88,8 @@ class HuggingFace(LanguageModel):
 
     def _check_head(self) -> None:
         """Some models scale or cut their logits: what is trained must be what the model itself says."""
-        probe = torch.zeros(1, 1, dtype=torch.int64, device=self.device)
+        # several tokens: one may be the padding, whose embedding is 0
+        probe = torch.arange(min(8, self.head.out_features), device=self.device)[:, None]
         with self.asked():
             difference = (self.model(probe).logits - self(probe)).abs().max()
         if difference != 0:

@@ -115,11 +115,11 @@ class Transformer(LanguageModel):
 
     def features(self, tokens: Tensor, cache: KeyValueCache | None = None) -> Tensor:
         """Hidden states (b, t, d) that the last linear layer reads."""
+        x_btd = self.embedding(tokens)
         start = cache.length if cache else 0
-        stop = start + tokens.shape[1]
+        stop = start + x_btd.shape[1]
         if stop > self.config.max_length:
             raise UsageError(f"tokens reach position {stop}; max_length is {self.config.max_length}")
-        x_btd = self.embedding(tokens)
         place_t = torch.arange(start, stop, device=tokens.device)
         if self.positions is not None:
             x_btd = x_btd + self.positions(place_t)
