@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from ...doors import whole
 from .embedding import LanguageModel, SlotEmbedding, check_slots, initialise
@@ -181,7 +183,10 @@ def fused_kernel(x: Tensor) -> Callable[..., Tensor] | None:
 
 
 def scan(keep: Tensor, fresh: Tensor) -> Tensor:
-    """All states of ``state_t = keep_t * state_(t-1) + fresh_t`` along axis 1, in log2(t) rounds.
+    """All states of ``state_t = keep_t * state_(t-1) + fresh_t`` along axis 1.
+
+    On a GPU in log2(t) rounds over all positions at once; on a CPU, where that only moves memory about, one after
+    another.
 
     Parameters
     ----------
@@ -197,6 +202,13 @@ def scan(keep: Tensor, fresh: Tensor) -> Tensor:
     >>> scan(torch.tensor([[0.5, 0.5, 0.5]]), torch.tensor([[1.0, 1.0, 1.0]])).tolist()
     [[1.0, 1.5, 1.75]]
     """
+    if not fresh.is_cuda:
+        return _InOrder.apply(keep, fresh)  # type: ignore[no-any-return, no-untyped-call]
+    return doubling_scan(keep, fresh)
+
+
+def doubling_scan(keep: Tensor, fresh: Tensor) -> Tensor:
+    """The scan in log2(t) rounds."""
     reach = 1
     while reach < fresh.shape[1]:
         # a stretch of 2 * reach positions is one of reach behind another
@@ -204,6 +216,29 @@ def scan(keep: Tensor, fresh: Tensor) -> Tensor:
         keep = torch.cat([keep[:, :reach], keep[:, reach:] * keep[:, :-reach]], dim=1)
         reach *= 2
     return fresh
+
+
+class _InOrder(torch.autograd.Function):
+    """One position after another, and back; only the states are kept for the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, keep: Tensor, fresh: Tensor) -> Tensor:
+        states = fresh.clone()
+        for t in range(1, fresh.shape[1]):
+            states[:, t].addcmul_(keep[:, t], states[:, t - 1])
+        ctx.save_for_backward(keep, states)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        keep, states = ctx.saved_tensors
+        to_fresh = gradient.clone()
+        for t in range(keep.shape[1] - 1, 0, -1):
+            to_fresh[:, t - 1].addcmul_(keep[:, t], to_fresh[:, t])
+        to_keep = torch.zeros_like(keep)
+        torch.mul(to_fresh[:, 1:], states[:, :-1], out=to_keep[:, 1:])
+        return to_keep, to_fresh
 
 
 def _spread_step_sizes(mixer: SelectiveStateSpace, generator: torch.Generator) -> None:
