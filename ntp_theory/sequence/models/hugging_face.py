@@ -48,7 +48,8 @@ class HuggingFace(LanguageModel):
     Examples
     --------
     >>> from transformers import GPT2Config
-    >>> config = GPT2Config(10, 8, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)
+    >>> ids = {"bos_token_id": 0, "eos_token_id": 0}
+    >>> config = GPT2Config(vocab_size=10, n_positions=8, n_embd=16, n_layer=1, n_head=2, **ids)
     >>> HuggingFace(config)(torch.tensor([[1, 2, 3]])).shape
     torch.Size([1, 3, 10])
     """

@@ -166,6 +166,8 @@ class PathStar:
                 nodes = nodes[self._held_out(nodes) == (split == "test")]
             parts.append(self._batch(np.ascontiguousarray(nodes[:missing]), random))
             missing -= len(nodes)
+        if len(parts) == 1:
+            return parts[0]
         prompts, answers = (torch.cat([getattr(part, name) for part in parts]) for name in ("prompts", "answers"))
         return Batch(prompts, answers, self.null)
 
