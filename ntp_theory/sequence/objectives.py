@@ -86,7 +86,7 @@ def position_losses(model: LanguageModel, example: Example) -> Tensor:
     Every example of a batch has its labels at the same positions.
     """
     asked = example.labels[0] != IGNORED
-    logits = model(example.tokens)[:, asked]
+    logits = model.head(model.features(example.tokens)[:, asked])
     labels = example.labels[:, asked]
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
 
@@ -187,6 +187,7 @@ class FirstTokenOnly(_AnswersInOrder):
 
     def example(self, batch: Batch, task: Task, generator: torch.Generator) -> Example:
         """As teacher forcing, without the other labels."""
+        whole("position", self.position, at_least=0, at_most=batch.answer_length - 1)
         made = _example(batch, batch.answers[:, :-1])
         labels = torch.full_like(made.labels, IGNORED)
         at = batch.prompt_length - 1 + self.position

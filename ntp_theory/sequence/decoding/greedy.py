@@ -12,7 +12,6 @@ from ..tasks.batch import Batch
 __all__ = ["greedy"]
 
 
-@torch.no_grad()
 def greedy(model: LanguageModel, prompt: Tensor | Batch, max_new_tokens: int) -> Tensor:
     """What a model says, each token the likeliest after those before it.
 
@@ -42,7 +41,8 @@ def greedy(model: LanguageModel, prompt: Tensor | Batch, max_new_tokens: int) ->
     whole("max_new_tokens", max_new_tokens, at_least=1)
     prompts = prompt.prompts if isinstance(prompt, Batch) else prompt
     cache = model.new_cache()
-    said = [model(prompts, cache)[:, -1:].argmax(-1)]
-    for _ in range(max_new_tokens - 1):
-        said.append(model(said[-1], cache)[:, -1:].argmax(-1))
+    with model.asked():
+        said = [model(prompts, cache)[:, -1:].argmax(-1)]
+        for _ in range(max_new_tokens - 1):
+            said.append(model(said[-1], cache)[:, -1:].argmax(-1))
     return torch.cat(said, dim=1)

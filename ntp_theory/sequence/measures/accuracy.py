@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy.stats import beta
 
-from ...doors import whole
+from ...doors import share, whole
 from ..models.embedding import LanguageModel
 from ..objectives import Objective, TeacherForcing, position_losses
 from ..tasks.path_star import PathStar
@@ -36,7 +36,8 @@ class Evaluation:
         For every answer token the share that is right after the true tokens before it; for teacherless training
         after dummies, as in training.
     losses : tuple of float
-        Mean cross-entropy in nats at every answer token, with inputs as in training.
+        Mean cross-entropy in nats at every answer token, with inputs as in training; nan if the objective does not
+        judge exactly these.
     """
 
     step: int
@@ -66,7 +67,7 @@ def confidence_interval(successes: int, count: int, level: float = 0.95) -> tupl
     Raises
     ------
     UsageError
-        If the successes are not between 0 and the count.
+        If the successes are not between 0 and the count, or the level not between 0 and 1.
 
     Examples
     --------
@@ -76,13 +77,12 @@ def confidence_interval(successes: int, count: int, level: float = 0.95) -> tupl
     """
     whole("count", count, at_least=1)
     whole("successes", successes, at_least=0, at_most=count)
-    tail = (1 - level) / 2
+    tail = (1 - share("level", level, below_one=True)) / 2
     low = beta.ppf(tail, successes, count - successes + 1) if successes else 0.0
     high = beta.ppf(1 - tail, successes + 1, count - successes) if successes < count else 1.0
     return float(low), float(high)
 
 
-@torch.no_grad()
 def evaluate(
     model: LanguageModel,
     task: PathStar,
@@ -113,7 +113,7 @@ def evaluate(
     Raises
     ------
     UsageError
-        If an argument is out of range.
+        If an argument is out of range, or the model is too small for the task.
 
     Notes
     -----
@@ -130,13 +130,15 @@ def evaluate(
     whole("count", count, at_least=1)
     objective = TeacherForcing() if objective is None else objective
     batch = task.sample(count, rng, split="test")
-    right, forced, losses = 0, torch.zeros(batch.answer_length), torch.zeros(batch.answer_length)
+    model.check_fits(task)
+    right, forced, losses = 0, *torch.zeros(2, batch.answer_length, dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
-    for begin in range(0, count, CHUNK):
-        some = batch[begin : begin + CHUNK].to(model.device)
-        right += int((objective.answer(model, some, task) == some.answers).all(1).sum())
-        forced += (objective.forced(model, some, task) == some.answers).sum(0).cpu()
-        asked = objective.example(some, task, generator)
-        found = position_losses(model, asked).sum(0).cpu()
-        losses = losses + (found if len(found) == batch.answer_length else math.nan)
+    with model.asked():
+        for begin in range(0, count, CHUNK):
+            some = batch[begin : begin + CHUNK].to(model.device)
+            right += int((objective.answer(model, some, task) == some.answers).all(1).sum())
+            forced += (objective.forced(model, some, task) == some.answers).sum(0).cpu()
+            asked = objective.example(some, task, generator)
+            found = position_losses(model, asked).double().sum(0).cpu()
+            losses = losses + (found if len(found) == batch.answer_length else math.nan)
     return Evaluation(step, count, right / count, tuple((forced / count).tolist()), tuple((losses / count).tolist()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.stats import chisquare
 from torch import Tensor
 
 from ...doors import whole
@@ -16,7 +17,16 @@ from ..tasks import Batch, PathStar
 from ..training.result import TrainResult
 from .accuracy import Evaluation, confidence_interval
 
-__all__ = ["Cheating", "cheating", "compounded", "first_passage", "guessing_losses", "plateau"]
+__all__ = [
+    "Cheating",
+    "PositionLeak",
+    "cheating",
+    "compounded",
+    "first_passage",
+    "guessing_losses",
+    "plateau",
+    "position_leak",
+]
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,6 @@ class Cheating:
         return confidence_interval(round(self.follows * self.count), self.count)
 
 
-@torch.no_grad()
 def cheating(
     model: LanguageModel, task: PathStar, *, count: int = 1000, rng: int | np.random.Generator = 0
 ) -> Cheating:
@@ -67,7 +76,7 @@ def cheating(
     Raises
     ------
     UsageError
-        If the task is reversed, or its paths have nothing behind the branch.
+        If the task is reversed, or its paths have nothing behind the branch, or the model is too small for it.
 
     Notes
     -----
@@ -76,10 +85,12 @@ def cheating(
     if task.order != "forward" or task.path_length < 3:
         raise UsageError(f"task is {task!r}; it must be in forward order with path_length >= 3")
     whole("count", count, at_least=1)
+    model.check_fits(task)
     batch = task.sample(count, rng, split="test")
     wrong = _wrong_paths(task, batch)
     shown = batch.with_tokens(wrong[:, :-1]).to(model.device)
-    said = model(shown)[:, batch.prompt_length - 1 :].argmax(-1).cpu()
+    with model.asked():
+        said = model(shown)[:, batch.prompt_length - 1 :].argmax(-1).cpu()
     # the leaf that ends the wrong branch is not the goal: both rules can be told apart at every position behind it
     behind = slice(2, None)
     follows = float((said[:, behind] == wrong[:, behind]).double().mean())
@@ -89,15 +100,74 @@ def cheating(
 
 def _wrong_paths(task: PathStar, batch: Batch) -> Tensor:
     """For every question the path from the start along another arm."""
-    paths = []
-    for graph in task.graphs(batch):
-        children = dict(edge for edge in graph.edges if edge[0] != graph.start)
-        branch = next(v for u, v in graph.edges if u == graph.start and v != graph.path[1])
-        path = [graph.start, branch]
-        while path[-1] in children:
-            path.append(children[path[-1]])
-        paths.append(path)
-    return torch.tensor(paths)
+    arms = torch.from_numpy(task.arms(batch))
+    start, goal = batch.answers[:, :1], batch.answers[:, -1:]
+    first_wrong = (arms[:, :, -1] != goal).int().argmax(1)
+    return torch.cat([start, arms[torch.arange(len(arms)), first_wrong]], dim=1)
+
+
+@dataclass(frozen=True)
+class PositionLeak:
+    """Whether questions give the answer away by the order of their edges.
+
+    Attributes
+    ----------
+    ranks : tuple of int
+        In how many questions the edge to take is the first, the second .. the d-th of the start's edges.
+    p_value : float
+        Probability of counts that are as uneven or more if the order is random.
+    """
+
+    ranks: tuple[int, ...]
+    p_value: float
+
+
+def position_leak(task: PathStar, batch: Batch) -> PositionLeak:
+    """Is the order of the edges random, as far as the edge to take and the edge to the goal can tell?
+
+    Two chi-square tests at once (the smaller p-value, doubled): of the rank of the edge to take among the start's
+    edges, and of the places of that edge and of the one to the goal, all pairs of which are equally likely in a
+    shuffled list. The first finds lists that begin with the right arm, the second also lists that go arm by arm.
+
+    Parameters
+    ----------
+    task : PathStar
+    batch : Batch
+        Questions of any source; at least five for every pair of places.
+
+    Returns
+    -------
+    PositionLeak
+
+    Raises
+    ------
+    UsageError
+        If there are too few questions.
+
+    Notes
+    -----
+    Source: `pitfalls/no-leak`.
+
+    Examples
+    --------
+    >>> task = PathStar(2, 3, 5)
+    >>> position_leak(task, task.sample(1000, rng=0)).p_value > 0.01
+    True
+    """
+    e = task.num_edges
+    pairs = e * (e - 1) if task.path_length > 2 else e
+    if len(batch) < 5 * pairs:
+        raise UsageError(f"batch has {len(batch)} questions; it must have {5 * pairs}, five for every pair of places")
+    edges, start, goal = task.encoding.decode(batch.prompts.cpu().numpy())
+    arms = task.arms(batch)
+    rank = (arms[:, :, -1] == goal[:, None]).argmax(1)
+    branch = arms[np.arange(len(arms)), rank, 0]
+    taken, last = ((edges[:, :, 1] == node[:, None]).argmax(1) for node in (branch, goal))
+    ranks = np.bincount(rank, minlength=task.degree)
+    places = np.bincount(taken * e + last, minlength=e * e).reshape(e, e)
+    possible = ~np.eye(e, dtype=bool) if task.path_length > 2 else np.eye(e, dtype=bool)
+    p_values = [float(chisquare(counts).pvalue) for counts in (ranks, places[possible])]
+    return PositionLeak(tuple(ranks.tolist()), min(1.0, 2 * min(p_values)))
 
 
 def guessing_losses(task: PathStar, *, teacherless: bool = False) -> tuple[float, ...]:

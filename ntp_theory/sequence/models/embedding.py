@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ...errors import UsageError
 
-__all__ = ["LanguageModel", "SlotEmbedding", "initialise"]
+__all__ = ["LanguageModel", "Sizes", "SlotEmbedding", "check_slots", "initialise"]
+
+
+class Sizes(Protocol):
+    """What a model needs to know of a task."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Token ids."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """Tokens that a position carries."""
+        ...
 
 
 class LanguageModel(nn.Module, ABC):
@@ -21,6 +37,8 @@ class LanguageModel(nn.Module, ABC):
     """
 
     head: nn.Linear
+    slots: int = 1
+    """How many tokens a position may carry."""
 
     def forward(self, tokens: Tensor, cache: Any = None) -> Tensor:
         """Logits (b, t, v) from tokens (b, t) or (b, t, s); with a cache, of positions that follow those in it."""
@@ -38,6 +56,34 @@ class LanguageModel(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where its weights are."""
         return next(self.parameters()).device
+
+    def check_fits(self, task: Sizes) -> None:
+        """Refuse a task with more tokens, or more of them at a position, than the model has.
+
+        Raises
+        ------
+        UsageError
+            Naming what is too small.
+        """
+        if self.slots < task.slots:
+            raise UsageError(
+                f"task is {task!r}; it has {task.slots} tokens at a position, and the model takes {self.slots}"
+            )
+        if self.head.out_features < task.vocab_size:
+            raise UsageError(
+                f"task is {task!r}; its vocab_size is {task.vocab_size}, and the model's {self.head.out_features}"
+            )
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """While it is asked: no dropout and no gradients; afterwards it is in the mode in which it was."""
+        mode = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.train(mode)
 
 
 class SlotEmbedding(nn.Module):
@@ -76,8 +122,17 @@ class SlotEmbedding(nn.Module):
         return x_btd
 
 
+def check_slots(slots: int, null: int | None) -> None:
+    """Refuse several slots without a token for the empty ones."""
+    if slots > 1 and null is None:
+        raise UsageError(f"null is None; with slots = {slots} it must be the token of an empty slot")
+
+
 def initialise(model: nn.Module, width: int, seed: int) -> None:
-    """Gaussian weights of standard deviation ``0.5 / sqrt(width)`` and zero biases, drawn on the CPU from a seed."""
+    """Gaussian weights of standard deviation ``0.5 / sqrt(width)`` and zero biases, drawn on the CPU from a seed.
+
+    Those of a convolution of k positions are uniform, at most ``1 / sqrt(k)``.
+    """
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Embedding)):
@@ -88,3 +143,8 @@ def initialise(model: nn.Module, width: int, seed: int) -> None:
                     module.weight[module.padding_idx].zero_()
                 if isinstance(module, nn.Linear) and module.bias is not None:
                     module.bias.zero_()
+        elif isinstance(module, nn.Conv1d):
+            bound = module.kernel_size[0] ** -0.5
+            with torch.no_grad():
+                for parameter in module.parameters():
+                    parameter.copy_((2 * torch.rand(parameter.shape, generator=generator) - 1) * bound)

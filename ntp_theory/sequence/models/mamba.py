@@ -6,14 +6,17 @@ Suffixes name axes: b batch, t position, d width, i inner width, n state, r rank
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from ...doors import whole
-from .embedding import LanguageModel, SlotEmbedding, initialise
+from .embedding import LanguageModel, SlotEmbedding, check_slots, initialise
 
 __all__ = ["Mamba", "MambaConfig", "RecurrentState", "scan"]
 
@@ -56,6 +59,7 @@ class MambaConfig:
         for name in ("vocab_size", "width", "layers", "state", "expand", "convolution", "slots"):
             whole(name, getattr(self, name), at_least=1)
         whole("seed", self.seed, at_least=0)
+        check_slots(self.slots, self.null)
 
     @property
     def inner(self) -> int:
@@ -80,7 +84,8 @@ class Mamba(LanguageModel):
 
     Notes
     -----
-    Source: Gu and Dao, 2312.00752, simplified: no fused kernel, any length.
+    Source: Gu and Dao, 2312.00752. Their package ``mamba_ssm`` does the scan of training when it is installed and the
+    model is on a GPU, in single precision or less.
 
     Examples
     --------
@@ -94,7 +99,7 @@ class Mamba(LanguageModel):
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.slots = config, config.slots
         self.embedding = SlotEmbedding(config.vocab_size, config.width, config.slots, config.null)
         self.norms = nn.ModuleList(nn.RMSNorm(config.width, eps=1e-5) for _ in range(config.layers))
         self.mixers = nn.ModuleList(SelectiveStateSpace(config) for _ in range(config.layers))
@@ -128,6 +133,7 @@ class SelectiveStateSpace(nn.Module):
         self.step_size = nn.Linear(self.rank, inner)
         # A is -1 .. -n in every channel, kept as a logarithm; D passes the input on
         self.log_decay = nn.Parameter(torch.arange(1.0, config.state + 1).log().repeat(inner, 1))
+        self.log_decay._no_weight_decay = True  # type: ignore[attr-defined]  # it is no matrix of weights
         self.skip = nn.Parameter(torch.ones(inner))
         self.output = nn.Linear(inner, config.width, bias=False)
 
@@ -137,6 +143,11 @@ class SelectiveStateSpace(nn.Module):
         x_bti = F.silu(self._convolved(x_bti.transpose(1, 2), layer, cache).transpose(1, 2))
         rank_btr, in_btn, out_btn = self.select(x_bti).split([self.rank, self.state, self.state], dim=-1)
         step_bti = F.softplus(self.step_size(rank_btr))
+        if cache is None and (kernel := fused_kernel(x_bti)) is not None:
+            places_last = [x.to(x_bti.dtype).transpose(1, 2) for x in (x_bti, step_bti, in_btn, out_btn)]
+            u_bit, step_bit, in_bnt, out_bnt = places_last
+            y_bit = kernel(u_bit, step_bit, -self.log_decay.exp(), in_bnt, out_bnt, self.skip)
+            return self.output(y_bit.transpose(1, 2) * F.silu(gate_bti))  # type: ignore[no-any-return]
         keep_btin = torch.exp(-step_bti[..., None] * self.log_decay.exp())
         fresh_btin = (step_bti * x_bti)[..., None] * in_btn[:, :, None, :]
         if cache is not None and layer < len(cache.states_bin):
@@ -160,8 +171,22 @@ class SelectiveStateSpace(nn.Module):
         return self.convolution(x_bit)  # type: ignore[no-any-return]
 
 
+def fused_kernel(x: Tensor) -> Callable[..., Tensor] | None:
+    """The scan of the package ``mamba_ssm`` if it is installed, for a GPU and at most single precision."""
+    if not x.is_cuda or x.dtype == torch.float64:
+        return None
+    try:
+        from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+    except ImportError:
+        return None
+    return selective_scan_fn  # type: ignore[no-any-return]
+
+
 def scan(keep: Tensor, fresh: Tensor) -> Tensor:
-    """All states of ``state_t = keep_t * state_(t-1) + fresh_t`` along axis 1, in log2(t) rounds.
+    """All states of ``state_t = keep_t * state_(t-1) + fresh_t`` along axis 1.
+
+    On a GPU in log2(t) rounds over all positions at once; on a CPU, where that only moves memory about, one after
+    another.
 
     Parameters
     ----------
@@ -177,6 +202,13 @@ def scan(keep: Tensor, fresh: Tensor) -> Tensor:
     >>> scan(torch.tensor([[0.5, 0.5, 0.5]]), torch.tensor([[1.0, 1.0, 1.0]])).tolist()
     [[1.0, 1.5, 1.75]]
     """
+    if not fresh.is_cuda:
+        return _InOrder.apply(keep, fresh)  # type: ignore[no-any-return, no-untyped-call]
+    return doubling_scan(keep, fresh)
+
+
+def doubling_scan(keep: Tensor, fresh: Tensor) -> Tensor:
+    """The scan in log2(t) rounds."""
     reach = 1
     while reach < fresh.shape[1]:
         # a stretch of 2 * reach positions is one of reach behind another
@@ -184,6 +216,29 @@ def scan(keep: Tensor, fresh: Tensor) -> Tensor:
         keep = torch.cat([keep[:, :reach], keep[:, reach:] * keep[:, :-reach]], dim=1)
         reach *= 2
     return fresh
+
+
+class _InOrder(torch.autograd.Function):
+    """One position after another, and back; only the states are kept for the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, keep: Tensor, fresh: Tensor) -> Tensor:
+        states = fresh.clone()
+        for t in range(1, fresh.shape[1]):
+            states[:, t].addcmul_(keep[:, t], states[:, t - 1])
+        ctx.save_for_backward(keep, states)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        keep, states = ctx.saved_tensors
+        to_fresh = gradient.clone()
+        for t in range(keep.shape[1] - 1, 0, -1):
+            to_fresh[:, t - 1].addcmul_(keep[:, t], to_fresh[:, t])
+        to_keep = torch.zeros_like(keep)
+        torch.mul(to_fresh[:, 1:], states[:, :-1], out=to_keep[:, 1:])
+        return to_keep, to_fresh
 
 
 def _spread_step_sizes(mixer: SelectiveStateSpace, generator: torch.Generator) -> None:

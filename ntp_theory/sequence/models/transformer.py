@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...doors import one_of, whole
 from ...errors import UsageError
-from .embedding import LanguageModel, SlotEmbedding, initialise
+from .embedding import LanguageModel, SlotEmbedding, check_slots, initialise
 
 __all__ = ["KeyValueCache", "Transformer", "TransformerConfig"]
 
@@ -56,6 +56,7 @@ class TransformerConfig:
             whole(name, getattr(self, name), at_least=1)
         whole("seed", self.seed, at_least=0)
         one_of("positions", self.positions, POSITIONS)
+        check_slots(self.slots, self.null)
         if self.width % self.heads:
             raise UsageError(f"width is {self.width}; it must be a multiple of heads = {self.heads}")
         if self.positions == "rotary" and self.width // self.heads % 2:
@@ -104,7 +105,7 @@ class Transformer(LanguageModel):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.slots = config, config.slots
         self.embedding = SlotEmbedding(config.vocab_size, config.width, config.slots, config.null)
         self.positions = nn.Embedding(config.max_length, config.width) if config.positions == "learned" else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
@@ -114,11 +115,11 @@ class Transformer(LanguageModel):
 
     def features(self, tokens: Tensor, cache: KeyValueCache | None = None) -> Tensor:
         """Hidden states (b, t, d) that the last linear layer reads."""
+        x_btd = self.embedding(tokens)
         start = cache.length if cache else 0
-        stop = start + tokens.shape[1]
+        stop = start + x_btd.shape[1]
         if stop > self.config.max_length:
             raise UsageError(f"tokens reach position {stop}; max_length is {self.config.max_length}")
-        x_btd = self.embedding(tokens)
         place_t = torch.arange(start, stop, device=tokens.device)
         if self.positions is not None:
             x_btd = x_btd + self.positions(place_t)

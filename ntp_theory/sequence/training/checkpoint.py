@@ -102,5 +102,7 @@ class TrainingCheckpoint:
 
 
 def _array(value: Any) -> NDArray[Any]:
-    array: NDArray[Any] = torch.as_tensor(value).detach().cpu().numpy()
+    tensor = torch.as_tensor(value).detach().cpu()
+    # numpy has no bfloat16; single precision holds it exactly, and loading turns it back
+    array: NDArray[Any] = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
     return array

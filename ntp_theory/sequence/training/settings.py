@@ -31,7 +31,7 @@ class Settings:
     betas : (float, float)
         Of AdamW.
     weight_decay : float
-        Of AdamW, on matrices; 0 or more.
+        Of AdamW, on matrices of weights, embeddings among them; 0 or more.
     clip : float
         The largest norm of a gradient.
     precision : {"float32", "bfloat16"}

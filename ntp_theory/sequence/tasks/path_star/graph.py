@@ -14,6 +14,8 @@ __all__ = ["DIALECTS", "PathStarGraph"]
 DIALECTS = ("arrow", "paper")
 """``3 → 4 | 5 → 1 / 3 7`` and ``3,4|5,1/3,7=``."""
 
+DIGITS = 18  # what fits into 64 bits
+
 _ARROW = re.compile(r"→|->")
 
 
@@ -147,13 +149,16 @@ class PathStarGraph:
 
     def _arms(self) -> list[list[int]]:
         """The nodes of every arm without the centre; DatasetError if this is no path-star."""
+        if self.edges and min(map(min, self.edges)) < 0:
+            raise DatasetError(f"edges have node {min(map(min, self.edges))}; nodes are whole numbers >= 0")
         children: dict[int, list[int]] = {}
         for parent, child in self.edges:
             children.setdefault(parent, []).append(child)
-        all_children = [child for _, child in self.edges]
-        twice = [child for child in all_children if all_children.count(child) > 1]
-        if twice:
-            raise DatasetError(f"edges reach node {twice[0]} more than once")
+        all_children: set[int] = set()
+        for _, child in self.edges:
+            if child in all_children:
+                raise DatasetError(f"edges reach node {child} more than once")
+            all_children.add(child)
         if self.start in all_children or self.start not in children:
             raise DatasetError(f"start is {self.start}; it must be the centre, a parent and nobody's child")
         arms = [[node] for node in children[self.start]]
@@ -177,8 +182,8 @@ def _nodes(text: str, what: str) -> list[int]:
 
 def _node(word: str, what: str) -> int:
     word = word.strip()
-    if not (word.isascii() and word.isdigit()):
-        raise DatasetError(f"{what} has {word!r} for a node; nodes are whole numbers")
+    if not (word.isascii() and word.isdigit() and len(word) <= DIGITS):
+        raise DatasetError(f"{what} has {_short(word)} for a node; nodes are whole numbers of at most {DIGITS} digits")
     return int(word)
 
 

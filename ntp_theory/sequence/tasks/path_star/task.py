@@ -22,6 +22,8 @@ ORDERS = ("forward", "reversed")
 SPLITS = ("train", "test")
 # One instance in so many is held out; which, a hash of it decides.
 HELD_OUT = 10
+# Graphs that are made at once: arrays that stay in the cache, and in memory that is used again.
+CHUNK = 1000
 
 
 class PathStar:
@@ -153,16 +155,21 @@ class PathStar:
         random = generator(rng)
         if split is not None:
             one_of("split", split, SPLITS)
-        parts: list[Nodes] = []
-        while sum(map(len, parts)) < n:
-            missing = n - sum(map(len, parts))
-            # a few more than the share of the split asks for, so that one round is mostly enough
-            share = {None: 1.0, "train": 1 - 1 / HELD_OUT, "test": 1 / HELD_OUT}[split]
+        # a few more than the share of the split asks for, so that one round is mostly enough
+        share = {None: 1.0, "train": 1 - 1 / HELD_OUT, "test": 1 / HELD_OUT}[split]
+        parts: list[Batch] = []
+        missing = n
+        while missing > 0:
             count = missing if split is None else int(missing / share * 1.1) + 32
-            keys = random.random((count, self.num_nodes))
-            nodes = np.argsort(keys, axis=1)[:, : self.graph_size]
-            parts.append(nodes if split is None else nodes[self._held_out(nodes) == (split == "test")])
-        return self._batch(np.concatenate(parts)[:n], random)
+            nodes = _permutations(random, min(count, CHUNK), self.num_nodes)[:, : self.graph_size]
+            if split is not None:
+                nodes = nodes[self._held_out(nodes) == (split == "test")]
+            parts.append(self._batch(np.ascontiguousarray(nodes[:missing]), random))
+            missing -= len(nodes)
+        if len(parts) == 1:
+            return parts[0]
+        prompts, answers = (torch.cat([getattr(part, name) for part in parts]) for name in ("prompts", "answers"))
+        return Batch(prompts, answers, self.null)
 
     def instances(self) -> int:
         """The number of labelled instances, ``N! / ((N - |G|)! (d - 1)!)``, not counting orders of the edges."""
@@ -175,11 +182,45 @@ class PathStar:
 
     def graphs(self, batch: Batch) -> list[PathStarGraph]:
         """The graphs of a batch as objects."""
-        edges, start, goal = self.encoding.decode(batch.prompts.numpy())
+        edges, start, goal = self.encoding.decode(batch.prompts.cpu().numpy())
         return [
             PathStarGraph(tuple((int(u), int(v)) for u, v in pairs), int(a), int(b))
             for pairs, a, b in zip(edges, start, goal, strict=True)
         ]
+
+    def arms(self, batch: Batch) -> Nodes:
+        """The nodes (b, d, l - 1) of all arms without the centre, arms in the order in which the questions list them.
+
+        An arm is listed where the edge from the start to it is; the one to take ends in the goal.
+
+        Examples
+        --------
+        >>> task = PathStar(2, 3, 5)
+        >>> task.arms(task.batch([task.parse("0 → 1 | 2 → 3 | 0 → 2 | 1 → 4 / 0 3")])).tolist()
+        [[[1, 4], [2, 3]]]
+        """
+        edges, start, _ = self.encoding.decode(batch.prompts.cpu().numpy())
+        children = np.zeros((len(edges), self.num_nodes), dtype=np.int64)
+        np.put_along_axis(children, edges[:, :, 0], edges[:, :, 1], axis=1)
+        arms = [edges[:, :, 1][edges[:, :, 0] == start[:, None]].reshape(len(edges), self.degree)]
+        for _ in range(self.path_length - 2):
+            arms.append(np.take_along_axis(children, arms[-1], axis=1))
+        return np.stack(arms, axis=2)
+
+    def held_out(self, batch: Batch) -> Tensor:
+        """Which questions are of the split "test"; bool (b,).
+
+        Examples
+        --------
+        >>> task = PathStar(2, 5, 9)
+        >>> [bool(task.held_out(task.sample(100, split=split)).any()) for split in SPLITS]
+        [False, True]
+        """
+        arms = self.arms(batch)
+        _, start, goal = self.encoding.decode(batch.prompts.cpu().numpy())
+        order = np.argsort(arms[:, :, -1] != goal[:, None], axis=1, kind="stable")  # the arm to take comes first
+        arms = np.take_along_axis(arms, order[:, :, None], axis=1).reshape(len(arms), -1)
+        return torch.from_numpy(self._held_out(np.concatenate([start[:, None], arms], axis=1)))
 
     def batch(self, graphs: Sequence[PathStarGraph]) -> Batch:
         """Graphs as a batch; `graphs` turns it back.
@@ -187,8 +228,10 @@ class PathStar:
         Raises
         ------
         UsageError
-            If a graph is of another degree or length, or has a label of N or more.
+            If there is none, or one is of another degree or length, or has a label of N or more.
         """
+        if not graphs:
+            raise UsageError("graphs is empty; it must have at least one")
         for i, graph in enumerate(graphs):
             if (graph.degree, graph.path_length) != (self.degree, self.path_length):
                 raise UsageError(f"graphs[{i}] is G({graph.degree}, {graph.path_length}); it must be of {self!r}")
@@ -217,7 +260,7 @@ class PathStar:
 
     def solve(self, batch: Batch) -> Tensor:
         """The answers (b, l), found from the questions alone by going back from the goal (`pitfalls/solvable`)."""
-        edges, _, goal = self.encoding.decode(batch.prompts.numpy())
+        edges, _, goal = self.encoding.decode(batch.prompts.cpu().numpy())
         parents = np.full((len(edges), self.num_nodes), -1, dtype=np.int64)
         np.put_along_axis(parents, edges[:, :, 1], edges[:, :, 0], axis=1)
         path = [goal]
@@ -234,12 +277,13 @@ class PathStar:
 
     def _batch(self, nodes: Nodes, random: np.random.Generator) -> Batch:
         count, arm = len(nodes), self.path_length - 1
-        arms = nodes[:, 1:].reshape(count, self.degree, arm)
-        centre = np.broadcast_to(nodes[:, :1, None], (count, self.degree, 1))
-        parents = np.concatenate([centre, arms[:, :, :-1]], axis=2)
-        edges = np.stack([parents.reshape(count, -1), arms.reshape(count, -1)], axis=2)
-        order = np.argsort(random.random((count, self.num_edges)), axis=1)
-        edges = np.take_along_axis(edges, order[:, :, None], axis=1)
+        # edge k leads to node k + 1, from the one before it on the arm or from the centre
+        parents = np.where(np.arange(self.num_edges) % arm == 0, 0, np.arange(self.num_edges))
+        order = _permutations(random, count, self.num_edges)
+        row = np.arange(0, nodes.size, self.graph_size)[:, None]
+        edges = np.empty((count, self.num_edges, 2), dtype=np.int64)
+        edges[:, :, 0] = nodes.take(parents.take(order) + row)
+        edges[:, :, 1] = nodes.take(order + (row + 1))
         # labels are exchangeable, so the goal may be on the first arm
         return self._encoded(edges, nodes[:, : arm + 1])
 
@@ -259,6 +303,21 @@ class PathStar:
             key = _mixed(key + column.astype(np.uint64) + np.uint64(1))
         held_out: NDArray[np.bool_] = key % np.uint64(HELD_OUT) == 0
         return held_out
+
+
+def _permutations(random: np.random.Generator, count: int, size: int) -> Nodes:
+    """Random permutations (count, size): numbers below the size sort with random digits before them.
+
+    Sorting values is several times faster than finding their order. Of 64 bits at least 44 are random for a million
+    numbers, so ties, which would favour the smaller one, are no concern.
+    """
+    digits = (size - 1).bit_length()
+    keys = random.integers(2 ** (63 - digits), size=(count, size))
+    keys <<= digits
+    keys |= np.arange(size)
+    keys.sort(axis=1)
+    keys &= (1 << digits) - 1
+    return keys
 
 
 def _mixed(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
