@@ -189,7 +189,7 @@ def test_svm_in_another_norm(ask, data: str, tmp_path: Path, norm: str) -> None:
 def test_svm_refined(ask, data: str, tmp_path: Path) -> None:
     status, out = ask("svm", data, "--refine", "--json", "--out", str(tmp_path))
     document = strict(out)
-    assert status == 0 and document["refined"] and "gradient steps" in document["route"]
+    assert status == 0 and document["refined"] and "Newton steps" in document["route"]
     assert document["distance_bound"] <= 1e-10 * document["norm"]
     assert SVMSolution.load(tmp_path / "svm.npz").distance_bound() == document["distance_bound"]
 
