@@ -27,8 +27,8 @@ __all__ = ["refine"]
 # Length of the proximal steps, times the largest eigenvalue of K: first long, then, where that is singular, shorter.
 # Where contexts nearly share an embedding, factors of K have too few digits left, and those of H take their place.
 LENGTHS, LENGTHS_BY_H = (1e12, 1e9), (1e24, 1e28)
-# Refinements; the residuals, relative to margins, to W and to C, that end them; and those that will do where they fall no
-# further: that is where so many rounds in a row did not halve one of them.
+# Refinements; the residuals, relative to margins, to W and to C, that end them; and those that will do where they fall
+# no further: that is where so many rounds in a row did not halve one of them.
 ROUNDS, SMALL, ENOUGH, PATIENCE = 30, 2.0**-76, 2.0**-56, 3
 # Times that other constraints may turn out to be active.
 MENDS = 10
