@@ -43,9 +43,13 @@ def error(solution):
     return float(square) ** 0.5 / solution.norm
 
 
-def check(data, power):
+def check(data):
     solution = solve_svm(data)
     assert error(solution) <= solution.distance_bound() / solution.norm <= 1e-7
+    # rounding of two doubles in the margins, 2^-104 of logits d ||W|| ||h|| / 2 times, costs the root of it
+    loud = float(solution.direction.norm(dim=1).max() * data.embeddings.norm(dim=1).max())
+    if data.dim * loud * 2.0**-102 > 1e-20 / 2:
+        return
     refined = solve_svm(data, refine=True)
     assert error(refined) <= refined.distance_bound() / refined.norm <= 1e-10
 
@@ -53,13 +57,13 @@ def check(data, power):
 @settings(max_examples=25)
 @given(POWERS, SEEDS, st.sampled_from([1.0, 2.5, -1.0, -0.7]), SCALES)
 def test_a_pair_alone_is_solved(power, seed, factor, scale):
-    check(pair(power, seed, factor, scale), power)
+    check(pair(power, seed, factor, scale))
 
 
 @settings(max_examples=25)
 @given(POWERS, SEEDS, st.sampled_from([1.0, -1.0]), SCALES)
 def test_a_pair_among_other_contexts_is_solved(power, seed, factor, scale):
-    check(pair(power, seed, factor, scale, dim=6, others=3), power)
+    check(pair(power, seed, factor, scale, dim=6, others=3))
 
 
 @pytest.mark.parametrize("power", range(2, 10))
