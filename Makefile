@@ -16,13 +16,16 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help verify test lint types doctest unit docs examples benchmarks clean
+.PHONY: help verify proofs test lint types doctest unit docs examples benchmarks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 verify: $(VENV)/.package  ## check every claim of the theory (budget quick); the report goes to out/report.html
 	$(BIN)/ntp-theory verify --budget quick --out $(OUT)
+
+proofs: $(VENV)/.package  ## decide every statement of the theory by computation
+	$(BIN)/python -m proofs_check
 
 test: lint types doctest unit  ## the next four: lint, types, doctest, unit
 
@@ -34,7 +37,7 @@ types: $(VENV)/.dev  ## strict type check of the package
 	$(BIN)/mypy
 
 doctest: $(VENV)/.dev  ## the examples in the docstrings
-	$(BIN)/python -m pytest -q --doctest-modules ntp_theory
+	$(BIN)/python -m pytest -q --doctest-modules ntp_theory proofs_check/kit proofs_check/statement.py proofs_check/registry.py proofs_check/citations.py
 
 # HYPOTHESIS_PROFILE=ci repeats the same examples every time; HYPOTHESIS_PROFILE=exhaustive tries many more.
 unit: $(VENV)/.dev  ## the tests, the commands and the example of the README among them

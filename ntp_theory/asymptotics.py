@@ -26,11 +26,13 @@ from .finite_part import InSupportLoss
 from .subspace import DataSubspace, data_subspace
 from .support import SupportPattern
 
-__all__ = ["ActiveConstraints", "finite_constant", "limit_multipliers", "mean_offset"]
+__all__ = ["ActiveConstraints", "constraint_normals", "finite_constant", "limit_multipliers", "mean_offset"]
 
 LARGEST = 1e7
 # Constraints this close to margin 1 may be active; normals this close to dependent are; multipliers this small are 0.
 SLACK, DEPENDENT, NEGLIGIBLE = 1e-6, 1e-10, 1e-8
+# What Newton steps leave of a multiplier that is 0.
+ROUNDING = 1e-13
 
 
 def finite_constant(data: NTPDataset, finite: Tensor, duals: Tensor) -> Tensor:
@@ -91,7 +93,7 @@ def limit_multipliers(data: NTPDataset, finite: Tensor, direction: Tensor, duals
     joined = DataSubspace(data.embeddings, SupportPattern.from_mask(data.support | near))
     if joined.dim == data_subspace(data).dim + len(contexts):
         return duals
-    normals = _normals(data, contexts, tokens)
+    normals = constraint_normals(data, contexts, tokens)
     sizes, vectors = torch.linalg.eigh(normals @ normals.T)
     kept = sizes > DEPENDENT * sizes[-1]
     if bool(kept.all()):
@@ -117,7 +119,9 @@ def limit_multipliers(data: NTPDataset, finite: Tensor, direction: Tensor, duals
         y = y - length * step
     rho = mass * (-x @ y).exp()
     chosen = torch.zeros_like(duals)
-    chosen[contexts, tokens] = torch.where(rho > NEGLIGIBLE * float(rho.max()), rho, 0.0)
+    # a rare context has small multipliers, and its copies share them by their weights
+    share = (NEGLIGIBLE * data.weights[contexts] / data.weights.max()).clamp(min=ROUNDING)
+    chosen[contexts, tokens] = torch.where(rho > share * rho.max(), rho, 0.0)
     return chosen
 
 
@@ -184,7 +188,7 @@ class ActiveConstraints:
             raise SolverError(
                 f"{len(contexts)} active constraints of {finite.numel()} entries each; at most {LARGEST:.0e} in all"
             )
-        self._normals = _normals(data, contexts, tokens)
+        self._normals = constraint_normals(data, contexts, tokens)
         gram = self._normals @ self._normals.T
         self._root = self._alpha.sqrt()
         self.rates, self._modes = torch.linalg.eigh(gram * self._root[:, None] * self._root)
@@ -258,7 +262,7 @@ class ActiveConstraints:
         return amplitude
 
 
-def _normals(data: NTPDataset, contexts: Tensor, tokens: Tensor) -> Tensor:
+def constraint_normals(data: NTPDataset, contexts: Tensor, tokens: Tensor) -> Tensor:
     """``P_perp (e_z - e_v) h_j^T`` for pairs (j, v), as rows; (n, V d)."""
     subspace, anchors = data_subspace(data), data.pattern.anchors
     normals = data.embeddings.new_zeros(len(contexts), data.vocab_size, data.dim)

@@ -392,13 +392,17 @@ def _check_dtype(dtype: torch.dtype) -> None:
         raise UsageError(f"dtype must be torch.float64 or torch.float32, got {dtype!r}")
 
 
+def as_dataset(name: str, value: object) -> NTPDataset:
+    """A dataset, and nothing else."""
+    if not isinstance(value, NTPDataset):
+        raise UsageError(f"{name} is {value!r}; it must be an NTPDataset")
+    return value
+
+
 def as_datasets(datasets: Iterable[NTPDataset]) -> list[NTPDataset]:
     """A list of datasets, each of them looked at."""
     try:
         datasets = list(datasets)
     except TypeError:
         raise UsageError(f"datasets is {datasets!r}; it must be a sequence of NTPDataset") from None
-    for i, data in enumerate(datasets):
-        if not isinstance(data, NTPDataset):
-            raise UsageError(f"datasets[{i}] is {data!r}; it must be an NTPDataset")
-    return datasets
+    return [as_dataset(f"datasets[{i}]", data) for i, data in enumerate(datasets)]

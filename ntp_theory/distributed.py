@@ -11,6 +11,7 @@ Started by ``torchrun --nproc-per-node 4 script.py``, where the script calls
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from . import runs
-from .dataset import NTPDataset
+from .dataset import NTPDataset, as_dataset
+from .doors import positive
 from .errors import UsageError
 from .ranks import Ranks
 from .support import SupportPattern
@@ -132,6 +134,7 @@ def shard_contexts(data: NTPDataset, group: dist.ProcessGroup | None = None) -> 
     >>> dist.destroy_process_group()
     """
     ranks = _Group(group)
+    ranks.together(partial(as_dataset, "data", data))
     if len(set(ranks.gather(runs.digest(data._arrays())))) > 1:
         raise UsageError("data differs between the processes; every one must pass the same")
     if data.num_contexts < ranks.size:
@@ -175,12 +178,14 @@ def join_contexts(part: NTPDataset, share: float, group: dist.ProcessGroup | Non
     >>> dist.destroy_process_group()
     """
     ranks = _Group(group)
+    ranks.together(partial(as_dataset, "part", part))
+    share = ranks.together(partial(positive, "share", share))
     kinds = ranks.gather((part.vocab_size, part.dim, part.embeddings.dtype, part.token_names))
     if len(set(kinds)) > 1:
         differ = ", ".join(f"({v}, {d}, {dtype})" for v, d, dtype, _ in kinds)
         raise UsageError(f"part differs between the processes in (V, d, dtype) = {differ} or in its token names")
-    shares = ranks.gather(float(share))
-    if not (min(shares) > 0 and abs(sum(shares) - 1) <= 1e-9):  # as weights of contexts
+    shares = ranks.gather(share)
+    if not abs(sum(shares) - 1) <= 1e-9:  # as weights of contexts
         raise UsageError(f"share is {shares} on the processes; shares must be positive and sum to 1 within 1e-09")
     mine = _rows(part, 0, part.num_contexts)
     mine.weights, mine.counts = mine.weights * (shares[ranks.rank] / sum(shares)), None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,15 @@ from .errors import DatasetError, UsageError
 __all__ = [
     "as_decoder",
     "as_names",
+    "as_path",
     "check_sums",
+    "check_function",
     "check_weights",
     "dense",
     "divisors",
     "generator",
+    "nonnegative",
+    "number",
     "one_of",
     "positive",
     "share",
@@ -143,6 +148,8 @@ def as_names(argument: str, names: Sequence[str] | None, count: int) -> tuple[st
 
 def as_decoder(weights: ArrayLike | Tensor, shape: tuple[int, int], like: Tensor, name: str = "weights") -> Tensor:
     """The decoder W (V, d) of a caller: finite, detached, in the type and on the device of ``like``."""
+    if scipy.sparse.issparse(weights) or _is_sparse(weights):
+        raise UsageError(f"{name} is sparse but must be dense; pass .toarray() or .to_dense() of it")
     try:
         # by way of numpy: torch makes a list of numbers single precision
         tensor = weights if isinstance(weights, Tensor) else torch.from_numpy(np.array(weights))
@@ -184,26 +191,31 @@ def whole(name: str, value: object, *, at_least: int, at_most: int | None = None
     return number
 
 
+def number(name: str, value: object, rule: str, accept: Callable[[float], bool]) -> float:
+    """A real number as a float, if it is accepted; ``rule`` says in words what is."""
+    found = math.nan
+    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
+        with suppress(OverflowError):  # an int may be larger than every float
+            found = float(value)
+    if math.isnan(found) or not accept(found):
+        raise UsageError(f"{name} is {value!r}; it must be {rule}")
+    return found
+
+
 def positive(name: str, value: object) -> float:
     """A positive finite number as a float."""
-    number = math.nan
-    if _is_number(value):
-        with suppress(OverflowError):  # an int may be larger than every float
-            number = float(value)  # type: ignore[arg-type]
-    if not 0.0 < number < math.inf:
-        raise UsageError(f"{name} is {value!r}; it must be a positive finite number")
-    return number
+    return number(name, value, "a positive finite number", lambda x: 0.0 < x < math.inf)
+
+
+def nonnegative(name: str, value: object) -> float:
+    """A finite number of at least 0 as a float."""
+    return number(name, value, "a finite number >= 0", lambda x: 0.0 <= x < math.inf)
 
 
 def share(name: str, value: object, *, below_one: bool = False) -> float:
     """A number from 0 to 1 as a float; without 1 itself if ``below_one``."""
-    if _is_number(value) and (0 <= value < 1 or (value == 1 and not below_one)):  # type: ignore[operator]
-        return float(value)  # type: ignore[arg-type]
-    raise UsageError(f"{name} is {value!r}; it must be a number from 0 to {'below 1' if below_one else '1'}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    rule = f"a number from 0 to {'below 1' if below_one else '1'}"
+    return number(name, value, rule, lambda x: 0.0 <= x < 1.0 or (x == 1.0 and not below_one))
 
 
 def generator(rng: int | np.random.Generator) -> np.random.Generator:
@@ -221,3 +233,17 @@ def one_of(name: str, value: object, known: Iterable[str]) -> None:
     known = tuple(known)
     if value not in known:
         raise UsageError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, known))}")
+
+
+def check_function(name: str, value: object) -> None:
+    """Refuse what cannot be called."""
+    if not callable(value):
+        raise UsageError(f"{name} is {value!r}; it must be a function")
+
+
+def as_path(name: str, value: Any) -> Path:
+    """The path of a file, as a `pathlib.Path`."""
+    try:
+        return Path(value)
+    except TypeError:
+        raise UsageError(f"{name} is {value!r}; it must be a path, as a str or os.PathLike") from None

@@ -59,4 +59,4 @@ class SolverError(NTPError):
 
 
 class CheckpointError(NTPError):
-    """A saved file is damaged, of another kind, or belongs to another run."""
+    """A saved file is damaged, of another kind, or belongs to another run; or a file cannot be written."""

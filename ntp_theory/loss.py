@@ -27,7 +27,12 @@ __all__ = [
     "LossParts",
     "evaluate",
     "gradient",
+    "exp_minus_1_minus_x",
     "gradient_parts",
+    "log_parts",
+    "loss_parts",
+    "split_logits",
+    "summands",
     "unchecked_gradient",
 ]
 
@@ -108,10 +113,10 @@ def evaluate(weights: ArrayLike | Tensor, data: NTPDataset) -> LossParts:
     >>> parts.in_support, f"{parts.tail:.3e}"
     (0.0, '4.930e-305')
     """
-    divergences, log_tails = _summands(*_ratios(weights, data))
+    divergences, log_tails = summands(*_ratios(weights, data))
     in_support = float(data.ranks.sum((data.joint * divergences).sum()))
     log_tail = _over_ranks(torch.logsumexp(data.weights.log() + log_tails, 0), data)
-    return _loss_parts(data, in_support, log_tail)
+    return loss_parts(data, in_support, log_tail)
 
 
 def gradient(weights: ArrayLike | Tensor, data: NTPDataset) -> Tensor:
@@ -251,8 +256,8 @@ def _over_ranks(log_part: Tensor, data: NTPDataset) -> float:
 
 
 def _split(weights: ArrayLike | Tensor, data: NTPDataset) -> tuple[Tensor, Tensor, Tensor]:
-    """Log(q/p) on the supports (n,), log(eps/(1-eps)) by context (m,), log u off them (m, V; -inf inside)."""
-    return _parts(_checked_logits(weights, data), data)
+    """`split_logits` of a decoder, looked at."""
+    return split_logits(_checked_logits(weights, data), data)
 
 
 def _ratios(weights: ArrayLike | Tensor, data: NTPDataset) -> tuple[Tensor, Tensor]:
@@ -262,20 +267,21 @@ def _ratios(weights: ArrayLike | Tensor, data: NTPDataset) -> tuple[Tensor, Tens
     for part in context_ranges(data):
         logits = data.embeddings[part.contexts] @ decoder.T
         finite = finite and _finite(logits)
-        found.append(_log_parts(logits, part.pattern, data.log_conditionals[part.entries])[:2])
+        found.append(log_parts(logits, part.pattern, data.log_conditionals[part.entries])[:2])
     _refuse_infinite(finite, data)
     log_ratio, log_odds = (torch.cat(pieces) for pieces in zip(*found, strict=True))
     return log_ratio, log_odds
 
 
-def _parts(logits: Tensor, data: NTPDataset) -> tuple[Tensor, Tensor, Tensor]:
-    log_ratio, log_odds, off, off_total = _log_parts(logits, data.pattern, data.log_conditionals)
+def split_logits(logits: Tensor, data: NTPDataset) -> tuple[Tensor, Tensor, Tensor]:
+    """Log(q/p) on the supports (n,), log(eps/(1-eps)) by context (m,), log u off them (m, V; -inf inside)."""
+    log_ratio, log_odds, off, off_total = log_parts(logits, data.pattern, data.log_conditionals)
     # a full support has off_total = -inf: its row of `off` is -inf and must stay so, not become NaN
     off -= off_total.nan_to_num(neginf=0.0)[:, None]
     return log_ratio, log_odds, off
 
 
-def _log_parts(
+def log_parts(
     logits: Tensor, pattern: SupportPattern, log_conditionals: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Log(q/p) and log(eps/(1-eps)), the logits off the supports, and the logarithms of the sums of their exp."""
@@ -291,21 +297,22 @@ def _log_parts(
     return log_ratio, log_odds, off, off_total
 
 
-def _summands(log_ratio: Tensor, log_odds: Tensor) -> tuple[Tensor, Tensor]:
+def summands(log_ratio: Tensor, log_odds: Tensor) -> tuple[Tensor, Tensor]:
     """What the divergences are means of, (n,), and log(-log(1 - eps)) by context, (m,)."""
     # -log(1 - eps) = log(1 + exp(log_odds)); its logarithm is log_odds itself once log_odds < -37
     floored = log_odds.clamp(min=-37.0)
     log_tails = torch.logaddexp(floored, torch.zeros_like(floored)).log_()
-    return _exp_minus_1_minus_x(log_ratio), torch.where(log_odds < -37.0, log_odds, log_tails)
+    return exp_minus_1_minus_x(log_ratio), torch.where(log_odds < -37.0, log_odds, log_tails)
 
 
-def _loss_parts(data: NTPDataset, in_support: float, log_tail: float) -> LossParts:
+def loss_parts(data: NTPDataset, in_support: float, log_tail: float) -> LossParts:
+    """The split loss from its two parts."""
     tail = math.exp(log_tail)
     gap = in_support + tail
     return LossParts(data.entropy + gap, gap, in_support, tail, log_tail)
 
 
-def _exp_minus_1_minus_x(x: Tensor) -> Tensor:
+def exp_minus_1_minus_x(x: Tensor) -> Tensor:
     """The number exp(x) - 1 - x >= 0 to full relative accuracy.
 
     Its mean under p at x = log(q/p) is KL(p || q), because q and p have the same sum.

@@ -19,18 +19,19 @@ from .conditions import (
     check_separability,
     extended_support,
 )
-from .dataset import NTPDataset
+from .dataset import NTPDataset, as_dataset
+from .doors import positive
 from .errors import NotSeparableError, SolverError, UsageError
 from .finite_part import InSupportLoss
 from .infimum import infimum_bounds
 from .margin import SVMSolution, solve_svm
-from .margin.dual import DualIterate, solve_dual
+from .margin.dual import solve_dual
 from .margin.outcome import answer
 from .plateau import Plateau
 from .subspace import data_subspace
 from .support import SupportPattern
 
-__all__ = ["Case", "Limit", "predict"]
+__all__ = ["Case", "Limit", "in_double", "predict"]
 
 # Ill-conditioned data may stop the NTP-SVM solver above the gap asked for; this much is accepted.
 ACCEPTED_GAP = 1e-10
@@ -145,7 +146,14 @@ class Limit:
         """``<W, W_mm> / ||W_mm||^2`` of the ridge minimiser, R with ``R + log R = log(1/ridge) + mean_offset``.
 
         The first-order error vanishes as it does in `mean_offset` (`bias/ridge-path`).
+
+        Raises
+        ------
+        UsageError
+            If ``log_ridge`` is not a number.
         """
+        if not (isinstance(log_ridge, int | float) and not math.isnan(log_ridge)):
+            raise UsageError(f"log_ridge is {log_ridge!r}; it must be a number")
         return float(wrightomega(self.mean_offset - log_ridge))
 
     def plateau(self, step_size: float) -> Plateau:
@@ -154,8 +162,10 @@ class Limit:
         Raises
         ------
         UsageError
-            If every context has a single next token: F is {0}, and nothing stops.
+            If ``step_size`` is not a positive finite number, or every context has a single next token: F is {0}, and
+            nothing stops.
         """
+        step_size = positive("step_size", step_size)
         if data_subspace(self.reference).dim == 0:
             raise UsageError("data has no plateau: every context has one next token, so F is {0}")
         loss, finite, drift = InSupportLoss(self.svm.data), self.finite.double(), self.finite_constant.double()
@@ -181,7 +191,14 @@ class Limit:
         return math.exp(-self.mean_offset)
 
     def decoder(self, steps: float, step_size: float = 1.0) -> Tensor:
-        """The predicted W_k after ``steps`` gradient steps, ``W_mm log(eta k) + offset``; (V, d)."""
+        """The predicted W_k after ``steps`` gradient steps, ``W_mm log(eta k) + offset``; (V, d).
+
+        Raises
+        ------
+        UsageError
+            If ``steps`` or ``step_size`` is not a positive finite number.
+        """
+        steps, step_size = positive("steps", steps), positive("step_size", step_size)
         if self.direction is None:
             return self.finite
         return self.direction * math.log(step_size * steps) + self.offset
@@ -228,6 +245,8 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
 
     Raises
     ------
+    UsageError
+        If ``data`` is no dataset.
     SolverError
         If a part could not be computed to the accuracy asked for.
 
@@ -246,7 +265,8 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
     >>> limit.case, limit.direction is None
     ('finite', True)
     """
-    wide, dtype = _in_double(data), data.embeddings.dtype
+    as_dataset("data", data)
+    wide, dtype = in_double(data), data.embeddings.dtype
     compatibility, separability = check_compatibility(data), check_separability(wide)
     extended = None if separability.separable else extended_support(wide)
     pattern = data.pattern if extended is None else extended.pattern
@@ -287,10 +307,10 @@ def _max_margin(reference: NTPDataset, tol: float) -> SVMSolution:
     except NotSeparableError:
         # extended supports come with a direction: the certificate that speaks against it is one up to rounding only
         best = solve_dual(reference, tol=tol, max_iterations=MAX_ITERATIONS, certify=False)
-    except SolverError as error:
-        if not isinstance(error.best, DualIterate):
+    except SolverError:
+        if tol >= ACCEPTED_GAP:
             raise
-        best = error.best
+        return solve_svm(reference, tol=ACCEPTED_GAP)
     return answer(reference, best, max(tol, ACCEPTED_GAP))
 
 
@@ -302,7 +322,7 @@ def _case(compatibility: Compatibility, separability: Separability, diverges: bo
     return "separable-compatible" if compatibility.compatible else "separable-incompatible"
 
 
-def _in_double(data: NTPDataset) -> NTPDataset:
+def in_double(data: NTPDataset) -> NTPDataset:
     """The same dataset in double precision: embeddings as they are, masses that sum to 1 there."""
     if data.embeddings.dtype is torch.float64:
         return data

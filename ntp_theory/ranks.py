@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import TypeVar, cast
 
 from torch import Tensor
+
+from .errors import NTPError, UsageError
 
 __all__ = ["Ranks"]
 
@@ -47,3 +50,29 @@ class Ranks:
     def gather(self, value: T) -> list[T]:
         """What each process passed, in the order of their numbers."""
         return [value]
+
+    def together(self, call: Callable[[], T]) -> T:
+        """What ``call`` returns here, if it returns on every process; otherwise an error on all of them.
+
+        A process that leaves with an error of its own would let the others wait for it in their next collective call.
+        ``call`` itself must make none.
+
+        Raises
+        ------
+        NTPError
+            What ``call`` raised here.
+        UsageError
+            What it raised on another process, with the number of that.
+        """
+        error = result = None
+        try:
+            result = call()
+        except NTPError as raised:
+            error = raised
+        messages = self.gather(None if error is None else str(error))
+        if error is not None:
+            raise error
+        for rank, message in enumerate(messages):
+            if message is not None:
+                raise UsageError(f"on process {rank}: {message}")
+        return cast(T, result)

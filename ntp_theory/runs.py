@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._version import __version__
+from .doors import as_path
 from .errors import CheckpointError
 
 __all__ = [
     "FORMAT_VERSION",
     "Progress",
+    "check_shapes",
     "digest",
     "load_arrays",
     "remove_leftovers",
@@ -38,6 +40,11 @@ _HEADER = "header"
 def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], object]) -> Path:
     """Call ``write(file)`` on a temporary file, then rename it to ``path``: old file or new, never half.
 
+    Raises
+    ------
+    CheckpointError
+        If the file cannot be written, for the reason that the system gives.
+
     Examples
     --------
     >>> import tempfile, pathlib
@@ -45,7 +52,14 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], o
     >>> write_atomically(folder / "a.txt", lambda f: f.write(b"done")).read_text()
     'done'
     """
-    path = Path(path)
+    path = as_path("path", path)
+    try:
+        return _write_and_rename(path, write)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _write_and_rename(path: Path, write: Callable[[BinaryIO], object]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
@@ -140,9 +154,9 @@ def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, NDAr
     ...
     ntp_theory.errors.CheckpointError: /nowhere/a.npz: no such file
     """
-    path = Path(path)
+    path = as_path("path", path)
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file")
+        raise CheckpointError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -155,6 +169,28 @@ def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, NDAr
     if found != kind:
         raise CheckpointError(f"{path}: holds a {found}, expected a {kind}")
     return arrays, meta
+
+
+def check_shapes(
+    path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Refuse a file whose arrays are not of the shapes that they must have; those that it lacks are passed over.
+
+    Raises
+    ------
+    CheckpointError
+        The message names the array.
+
+    Examples
+    --------
+    >>> check_shapes("a.npz", {"x": np.zeros(3)}, {"x": (2,)})
+    Traceback (most recent call last):
+    ...
+    ntp_theory.errors.CheckpointError: a.npz: x has shape (3,), expected (2,)
+    """
+    for name, shape in shapes.items():
+        if name in arrays and arrays[name].shape != shape:
+            raise CheckpointError(f"{path}: {name} has shape {arrays[name].shape}, expected {shape}")
 
 
 def digest(arrays: Mapping[str, NDArray[Any]]) -> str:

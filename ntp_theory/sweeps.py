@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from .doors import generator, whole
+from .doors import check_function, generator, whole
 from .errors import UsageError
 from .runs import Progress
 
@@ -61,8 +61,8 @@ def sweep(
     Raises
     ------
     UsageError
-        If ``executor`` cannot be handed jobs, or ``batch`` is not a whole number from 1. What ``function`` raises is
-        raised here, and jobs that have not begun are called off.
+        If ``function`` cannot be called, ``jobs`` not gone through, ``executor`` not handed jobs, or ``batch`` is not a
+        whole number from 1. What ``function`` raises is raised here, and jobs that have not begun are called off.
 
     Examples
     --------
@@ -75,6 +75,9 @@ def sweep(
     """
     if not (executor is None or callable(getattr(executor, "submit", None))):
         raise UsageError(f"executor is {executor!r}; it must be a concurrent.futures.Executor")
+    check_function("function", function)
+    if not isinstance(jobs, Iterable):
+        raise UsageError(f"jobs is {jobs!r}; it must be iterable")
     jobs, batch = list(jobs), whole("batch", batch, at_least=1)
     streams = [()] * len(jobs) if rng is None else [(stream,) for stream in generator(rng).spawn(len(jobs))]
     calls: list[tuple[Any, ...]] = [(job, *stream) for job, stream in zip(jobs, streams, strict=True)]

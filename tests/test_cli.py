@@ -189,7 +189,7 @@ def test_svm_in_another_norm(ask, data: str, tmp_path: Path, norm: str) -> None:
 def test_svm_refined(ask, data: str, tmp_path: Path) -> None:
     status, out = ask("svm", data, "--refine", "--json", "--out", str(tmp_path))
     document = strict(out)
-    assert status == 0 and document["refined"] and "gradient steps" in document["route"]
+    assert status == 0 and document["refined"] and "Newton steps" in document["route"]
     assert document["distance_bound"] <= 1e-10 * document["norm"]
     assert SVMSolution.load(tmp_path / "svm.npz").distance_bound() == document["distance_bound"]
 
@@ -347,7 +347,7 @@ def test_damaged_files(refused, data: str, tmp_path: Path, command: str) -> None
         assert "not a file of this library, or damaged" in refused(command, str(path))
     other = runs.save_arrays(tmp_path / "other.npz", "note", {}, {})
     assert "holds a note, expected a dataset" in refused(command, str(other))
-    assert "no such file" in refused(command, str(tmp_path))
+    assert "is not a file" in refused(command, str(tmp_path))
 
 
 def test_a_folder_is_no_text(refused, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from ntp_theory.dataset import NTPDataset
 from ntp_theory.descent import METHODS, GradientDescent, Trajectory, checkpoint, descend, smoothness_bound
 from ntp_theory.descent.gradients.residual import gradient_entries
 from ntp_theory.distributed import join_contexts, shard_contexts
-from ntp_theory.errors import UsageError
+from ntp_theory.errors import CheckpointError, UsageError
 
 pytestmark = pytest.mark.skipif(not (dist.is_available() and dist.is_gloo_available()), reason="no gloo")
 
@@ -66,7 +66,7 @@ def outcome(function, *arguments, **options):
     """What a call returns, or what it refuses with."""
     try:
         return function(*arguments, **options)
-    except UsageError as error:
+    except (UsageError, CheckpointError) as error:
         return str(error)
 
 
@@ -144,6 +144,7 @@ def joined(rank, group, folder):
 
 def refusals(rank, group, folder):
     shard = shard_contexts(SEVERAL, group)
+    (folder / f"{rank}.txt").touch()
     return [
         outcome(shard_contexts, construct.random(3, 2, 2, 1, rng=0), group),
         outcome(shard_contexts, construct.random(3, 2, 5, 1, rng=rank), group),
@@ -151,6 +152,14 @@ def refusals(rank, group, folder):
         outcome(loss.evaluate, torch.full_like(START, 1e308), shard),
         outcome(descend, shard, GradientDescent(0.1 * (1 + rank)), steps=3),
         outcome(descend, shard, Alone(), steps=3),
+        outcome(join_contexts, ONE if rank == 1 else SEVERAL, ["0.2", 0.5, None][rank], group),
+        outcome(join_contexts, None if rank == 1 else SEVERAL, 1 / 3, group),
+        outcome(shard_contexts, 3 if rank == 2 else SEVERAL, group),
+        outcome(descend, shard, steps=3, init=START[:2] if rank == 1 else START),
+        outcome(descend, shard, steps=3, init=START if rank else None, callback=4 if rank == 0 else None),
+        outcome(descend, shard, steps=3, init=1e160 * START if rank == 1 else START),
+        outcome(descend, shard, steps=-1 if rank == 2 else 3),
+        outcome(descend, shard, steps=3, checkpoint=folder / "none" if rank else folder / f"{rank}.txt" / "none"),
         *(
             outcome(function, shard)
             for function in (ntp.check_separability, ntp.check_compatibility, ntp.extended_support)
@@ -299,7 +308,20 @@ def test_parts_that_no_process_holds_together(found):
 
 
 def test_what_is_refused(found):
-    for few, differ, init, big, sizes, alone, *whole in found(refusals):
+    for rank, (few, differ, init, big, sizes, alone, *rest) in enumerate(found(refusals)):
+        one_alone, whole = rest[:8], rest[8:]
+        expected = [
+            ([0, 2], "share is .*; it must be a positive finite number"),
+            ([1], "part is None; it must be an NTPDataset"),
+            ([2], "data is 3; it must be an NTPDataset"),
+            ([1], r"init has shape \(2, 6\), expected"),
+            ([0], "callback is 4; it must be a function"),
+            ([1], "init has a norm beyond the largest number"),
+            ([2], "steps is -1; it must be a whole number >= 0"),
+            ([0], ".*none: cannot be written"),
+        ]
+        for message, (at, rule) in zip(one_alone, expected, strict=True):
+            assert re.match(rule if rank in at else f"on process {at[0]}: {rule}", message), message
         assert few == "data has 2 contexts for 3 processes; each must hold one"
         assert differ == "data differs between the processes; every one must pass the same"
         assert init.startswith("method, step_size, steps, init or record differ between the processes")

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from ntp_theory.doors import positive, share
+from ntp_theory.doors import nonnegative, positive, share
 from ntp_theory.errors import UsageError
 
 
@@ -38,6 +38,18 @@ def test_positive_numbers_that_are_taken(good):
 def test_what_is_no_positive_number(bad):
     with pytest.raises(UsageError, match=r"step_size is .*; it must be a positive finite number"):
         positive("step_size", bad)
+
+
+@pytest.mark.parametrize("good", [0, -0.0, 1, 1e300, np.float32(0.25), np.int64(3)])
+def test_numbers_from_zero_that_are_taken(good):
+    found = nonnegative("eps", good)
+    assert type(found) is float and found == good
+
+
+@pytest.mark.parametrize("bad", [-5e-324, math.nan, math.inf, 10**400, False, "0", None])
+def test_what_is_no_number_from_zero(bad):
+    with pytest.raises(UsageError, match=r"eps is .*; it must be a finite number >= 0"):
+        nonnegative("eps", bad)
 
 
 @pytest.mark.parametrize("good", [0, 1, 0.5, np.float32(0.25)])

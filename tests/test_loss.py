@@ -22,8 +22,8 @@ from mpmath import mpf
 from ntp_theory.dataset import NTPDataset
 from ntp_theory.errors import UsageError
 from ntp_theory.loss import (
-    _exp_minus_1_minus_x,
     evaluate,
+    exp_minus_1_minus_x,
     gradient,
     gradient_parts,
     unchecked_gradient,
@@ -480,6 +480,6 @@ def test_the_small_difference_behind_kl_has_full_relative_accuracy(sign):
     for x in sign * np.geomspace(1e-150, 30.0, 300):
         with mpmath.workdps(400):
             exact = mpmath.expm1(mpf(x)) - mpf(x)
-            found = mpf(float(_exp_minus_1_minus_x(torch.tensor(x, dtype=torch.float64))))
+            found = mpf(float(exp_minus_1_minus_x(torch.tensor(x, dtype=torch.float64))))
             # at |x| = 0.1, where expm1(x) - x takes over, x^2/2 is a twentieth of x
             assert abs(found / exact - 1) <= 50 * EPS

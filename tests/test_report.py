@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ntp_theory import Check, __version__, claims, report
+from ntp_theory.errors import CheckpointError
 
 VOID = {"meta", "img", "br"}
 HOSTILE = "<script>alert(\"x\")</script> & 'quoted'"
@@ -98,7 +99,7 @@ def test_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError("disk full")
 
     monkeypatch.setattr("os.replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(CheckpointError, match=r"report.html: cannot be written \(disk full\)"):
         report.write(path, "Two", CHECKS)
     assert path.read_text(encoding="utf-8") == before
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]

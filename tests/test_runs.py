@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ntp_theory import runs
-from ntp_theory.errors import CheckpointError
+from ntp_theory.errors import CheckpointError, UsageError
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -37,9 +37,17 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
 
 def test_a_failed_rename_leaves_nothing(tmp_path):
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(CheckpointError, match=r"folder: cannot be written \(Is a directory\)"):
         runs.write_text(tmp_path / "folder", "x")
     assert os.listdir(tmp_path) == ["folder"]
+
+
+def test_paths_that_are_none(tmp_path):
+    for path in (3, None, b"a.npz"):
+        with pytest.raises(UsageError, match="path is .*; it must be a path"):
+            runs.write_text(path, "x")
+        with pytest.raises(UsageError, match="path is .*; it must be a path"):
+            runs.load_arrays(path, "note")
 
 
 def test_the_new_file_replaces_the_old_one_whole(tmp_path):
@@ -108,8 +116,8 @@ def saved(tmp_path, request):
 
 
 def test_missing_file_and_folder(tmp_path):
-    for path in (tmp_path / "no.npz", tmp_path):
-        with pytest.raises(CheckpointError, match="no such file"):
+    for path, rule in ((tmp_path / "no.npz", "no such file"), (tmp_path, "is not a file")):
+        with pytest.raises(CheckpointError, match=rule):
             runs.load_arrays(path, "note")
 
 

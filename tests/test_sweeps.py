@@ -138,6 +138,13 @@ def test_wrong_input_is_refused(options, rule):
         sweep(abs, [1], **options)
 
 
+def test_what_is_no_function_and_no_jobs():
+    with pytest.raises(UsageError, match="jobs is 3; it must be iterable"):
+        sweep(abs, 3)
+    with pytest.raises(UsageError, match="function is 3; it must be a function"):
+        sweep(3, [1])
+
+
 def test_wrong_workers_are_refused():
     with pytest.raises(UsageError, match="count is 0; it must be a whole number >= 1"):
         processes(0)

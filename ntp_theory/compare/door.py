@@ -58,7 +58,7 @@ def compare(trajectory: Trajectory | Path, limit: Limit) -> Comparison:
     Raises
     ------
     UsageError
-        If the run used other data than the prediction.
+        If the run used other data than the prediction, or data of another type; if an argument is something else.
 
     Notes
     -----
@@ -73,6 +73,15 @@ def compare(trajectory: Trajectory | Path, limit: Limit) -> Comparison:
     >>> compare(descend(data, steps=10_000), predict(data)).holds
     True
     """
+    if not isinstance(trajectory, Trajectory | Path):
+        raise UsageError(f"trajectory is a {type(trajectory).__name__}; it must be a Trajectory or a Path")
+    if not isinstance(limit, Limit):
+        raise UsageError(f"limit is a {type(limit).__name__}; it must be a Limit, as predict returns it")
+    if trajectory.data.embeddings.dtype != limit.data.embeddings.dtype:
+        raise UsageError(
+            f"trajectory is in {trajectory.data.embeddings.dtype} and limit in {limit.data.embeddings.dtype}; "
+            "predict from trajectory.data"
+        )
     if not _same(trajectory.data, limit.data):
         raise UsageError("trajectory and limit are of different data")
     always = certificates(limit) + inequalities(trajectory, limit)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from .. import loss
 from ..checks import Check
 from ..descent import Trajectory
+from ..plateau import Plateau
 from ..predict import Limit
 from ..subspace import data_subspace
 from .comparison import Comparison
-from .gradient import SETTLED, VAGUE, earlier, readable
+from .gradient import SETTLED, TWICE, VAGUE, earlier, following, readable
+from .transient import Transient
 
 __all__ = ["margin_gap", "normalised_laws", "split_laws"]
 
@@ -20,60 +25,151 @@ __all__ = ["margin_gap", "normalised_laws", "split_laws"]
 ROUNDING = 1e-14
 # A start this close to W*, in steps, is at W*.
 NOWHERE = 1e-6
+# Powers of k down to this by which steps get shorter are none.
+CONSTANT = 1e-2
+# A distance that falls by less than this share over half a run does not fall.
+FALLING = 1e-3
+# Points of the path of gradient flow whose lengths are summed up.
+POINTS = 100
+# What the most unstable mode may still keep of its start.
+FORGOTTEN = 1e-9
 
 
 def normalised_laws(run: Trajectory, limit: Limit) -> Comparison:
     """The plateau on F where a context has a choice of next tokens; the fast rate where none has."""
+    if limit.case == "partially-separable":
+        return Comparison([], "no law read: none is known for normalised steps on data that is partially separable")
+    lengths = _lengths(run)
+    if lengths is None:
+        return Comparison([], "no law read: no two records of successive steps tell how long the first steps were")
     subspace = data_subspace(limit.reference)
     if subspace.dim == 0:
-        return _constant_length(run, limit, "classical/nacson", "1803.01905; constant derived")
+        return following(
+            lambda run, limit: _constant_length(
+                run, limit, lengths, "classical/nacson", "1803.01905; constant derived"
+            ),
+            run,
+            limit,
+        )
+    if lengths.largest > run.step_size:
+        return Comparison([], "plateau not read: its law is for steps of one length, and these get shorter")
     k, eta, start = int(run.times[-1]), run.step_size, run.weights[0]
     plateau = limit.plateau(eta)
     distance = float((subspace.project(start) - limit.finite).norm())
     if distance < NOWHERE * eta:
         return Comparison([], "plateau not read: the run starts at W*, which steps along the gradient need not leave")
     # F is reached in distance/eta steps; off it t = 2k/lambda_max must be far beyond the burn-in of gradient descent
-    needed = max(10 * distance / eta, SETTLED * limit.burn_in / plateau.step_in_time)
+    burn_in = limit.burn_in if limit.direction is not None else 0.0
+    needed = max(10 * distance / eta, SETTLED * burn_in / plateau.step_in_time)
     if k < needed:
         return Comparison(
             [], f"plateau not read: run at least {math.ceil(needed)} steps (this run has {k} with steps of {eta:.3g})"
         )
-    parts = loss.evaluate(run.weights[-1], limit.reference)
-    size = float(loss.gradient(run.weights[-1], limit.data).norm())
-    radius = float((subspace.project(run.weights[-1]) - limit.finite).norm())
+    return following(lambda run, limit: _plateau_laws(run, limit, plateau), run, limit)
+
+
+def _plateau_laws(run: Trajectory, limit: Limit, plateau: Plateau) -> Comparison:
+    """Two successive records; or, where a tail has made both ends of the jump as far from W*, the last one alone."""
+    k, eta, subspace = int(run.times[-1]), plateau.step_size, data_subspace(limit.svm.data)
+    recorded = len(run.times) > 1 and int(run.times[-1] - run.times[-2]) == 1
+    if not recorded and limit.direction is None:
+        return Comparison([], "plateau not read: only the mean of two successive steps is known; record the last two")
+    pair = _Pair.of(run.weights[-1], limit, eta)
+    if recorded:
+        sizes = [float(loss.gradient(w, limit.data).norm()) for w in run.weights[-2:]]
+        pair = _Pair(run.weights[-1], run.weights[-2], (sizes[1], sizes[0]))
+    # a step made here would be as long as it is said to be: of one record the gradient itself is read
+    size = sum(pair.sizes) / 2 if recorded else pair.sizes[0]
+    share = pair.share
+    near = min(share, 1.0 - share)
     # corrections: the curvature changes over a step, and the gradient has a part off F of ||W_mm|| lambda_max/(2k)
     bend = (eta * float(limit.data.embeddings.norm(dim=1).max())) ** 2
-    off = (limit.svm.norm / (eta * k)) ** 2
+    # where the ends are not as far from W*, the bend of the gradient does not cancel in the mean
+    uneven = 2.0 * plateau.parity * abs(2.0 * share - 1.0)
+    off = (limit.svm.norm / (eta * k)) ** 2 / (4.0 * near**2) if limit.direction is not None else 0.0
     t = float(run.log_elapsed[-1])
-    spread = limit.active.spread(start, math.exp(t) / k, k) if limit.direction is not None else 0.0
+    moment = Transient(limit, run.weights[0]).at([t])[0] if limit.direction is not None else None
     # what is left of the drift pulls with multipliers that are still on their way
-    drifting = (1.0 - (eta / 2 / plateau.radius(k)) ** 2) * math.sqrt(spread)
+    radius = plateau.radius(k, share)
+    drifting = (1.0 - (plateau.radius(math.inf, share) / radius) ** 2) * (moment.finite if moment else 0.0)
+    drifting *= TWICE
+    parts = [loss.evaluate(w.double(), limit.svm.data) for w in (pair.first, pair.second)]
+    radii = [float((subspace.project(w.double()) - limit.finite.double()).norm()) for w in (pair.first, pair.second)]
+    excess = sum(part.in_support for part in parts) / 2
     checks = [
-        _plateau("||grad CE||", plateau.gradient_norm, size, bend + off, k),
-        _plateau("CE_F - inf CE, nats", plateau.excess(k), parts.in_support, 2 * (bend + plateau.parity) + off, k),
-        _plateau("||P_F W_k - W*||", plateau.radius(k), radius, bend + off + drifting + plateau.parity, k),
+        _law("||grad CE||", plateau.gradient_norm, size, bend + off + uneven, k),
+        _law(
+            "CE_F - inf CE, nats",
+            plateau.excess(k, share),
+            excess,
+            2 * (bend + plateau.parity + off + drifting),
+            k,
+        ),
+        _law("||P_F W_k - W*||", radius, sum(radii) / 2, bend + off + drifting + plateau.parity, k),
     ]
-    if limit.direction is not None and (half := earlier(run, 2.0)) is not None:
-        span = math.exp(float(run.log_elapsed[-1])) - math.exp(float(run.log_elapsed[half]))
+    if moment is not None and (half := earlier(run, 2.0)) is not None:
+        span = math.exp(t) - math.exp(float(run.log_elapsed[half]))
         step = span / (k - int(run.times[half]))
-        checks.append(_plateau("mean eta / ||grad CE||", plateau.step_in_time, step, bend + off, k))
-        # off F it is gradient descent in the time that has passed
-        late = limit.burn_in * math.exp(-t) * math.log(k)
-        scaled = math.exp(t + parts.log_tail)
-        checks.append(_plateau("time times tail", limit.loss_constant, scaled, spread + 2 * late + bend, k))
-    return readable(checks)
+        before = _Pair.of(run.weights[half], limit, eta).share
+        change = abs(before * (1.0 - before) / (share * (1.0 - share)) - 1.0)
+        checks.append(_law("mean eta / ||grad CE||", plateau.time_of(share), step, bend + 2 * off + change + uneven, k))
+        # off F it is gradient descent in the time that has passed, whose steps are eta / ||grad CE||
+        late = plateau.step_in_time * math.log(k) * math.exp(-t)
+        late += Transient(limit, run.weights[0]).unmodelled(t)
+        # of two steps, weighted with the time that each of them takes
+        first, second = (1.0 / size for size in pair.sizes)
+        tail = (first * math.exp(t + parts[0].log_tail) + second * math.exp(t + parts[1].log_tail)) / (first + second)
+        checks.append(_law("time times tail", limit.loss_constant, tail, TWICE * (abs(moment.loss) + late) + bend, k))
+    found = readable(checks)
+    return Comparison(found.checks, found.note, {"share of the jump on one side of W*": share})
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two successive decoders (V, d) and the sizes of their gradients."""
+
+    first: Tensor
+    second: Tensor
+    sizes: tuple[float, float]
+
+    @classmethod
+    def of(cls, weights: Tensor, limit: Limit, eta: float) -> _Pair:
+        """A decoder and where a step of length eta takes it."""
+        gradient = loss.gradient(weights, limit.data)
+        size = float(gradient.norm())
+        after = weights - eta / size * gradient if size > 0.0 else weights
+        return cls(weights, after, (size, float(loss.gradient(after, limit.data).norm())))
+
+    @property
+    def share(self) -> float:
+        """The part of the jump on the first one's side of W*; gradients are as long as their ends are far."""
+        total = sum(self.sizes)
+        return self.sizes[0] / total if total > 0.0 else 0.5
 
 
 def split_laws(run: Trajectory, limit: Limit) -> Comparison:
     """P_F W_k is at W*, and the margin has caught up as 1/k."""
-    found = _constant_length(run, limit, "bias/split-normalised", "derived (D7); constant derived")
+    if limit.case == "partially-separable":
+        return Comparison([], "no law read: on data that is partially separable steps off F do not get shorter")
+    if limit.direction is None:
+        return Comparison([], "nothing diverges: a method with steps of constant length does not settle off F")
+    if not int(run.times[-1]):
+        return Comparison([], "no law read: the run has made no step")
+    label, source = "bias/split-normalised", "derived (D7); constant derived"
+    lengths = _Lengths(run.step_size * int(run.times[-1]), run.step_size)
+    found = following(lambda run, limit: _constant_length(run, limit, lengths, label, source), run, limit)
     subspace = data_subspace(limit.reference)
     if subspace.dim == 0 or found.note:
         return found
-    after, half = run.weights[-1], (run.times <= int(run.times[-1]) / 2).nonzero()[-1, 0]
-    now, before = (float((subspace.project(w) - limit.finite).norm()) for w in (after, run.weights[half]))
-    slack = _left_on_f(run, limit) + ROUNDING * float(after.norm()) * math.sqrt(after.numel())
-    if slack < now < 0.5 * before:
+    earlier_half = (run.times <= int(run.times[-1]) / 2).nonzero()[:, 0]
+    if not len(earlier_half):
+        return Comparison(found.checks, "distance on F not read: no record in the first half of the run")
+    after = run.weights[-1]
+    now, before = (float((subspace.project(w) - limit.finite).norm()) for w in (after, run.weights[earlier_half[-1]]))
+    unit = max(ROUNDING, 45 * torch.finfo(after.dtype).eps)
+    slack = _left_on_f(run, limit) + unit * float(after.norm()) * math.sqrt(after.numel())
+    # at rest it is the same up to rounding of either
+    if slack < now < (1.0 - FALLING) * before:
         return Comparison(
             found.checks, f"distance on F not read: it still falls, from {before:.3g} to {now:.3g} lately"
         )
@@ -94,27 +190,63 @@ def split_laws(run: Trajectory, limit: Limit) -> Comparison:
     )
 
 
-def _constant_length(run: Trajectory, limit: Limit, label: str, source: str) -> Comparison:
-    """``eta k gap -> Limit.margin_gap_constant`` for steps of length eta off F."""
+@dataclass(frozen=True)
+class _Lengths:
+    """Sum of the lengths of all steps, and the longest of them."""
+
+    total: float
+    largest: float
+
+
+def _lengths(run: Trajectory) -> _Lengths | None:
+    """From two successive records, and the law ``eta (k + 1)^-decay`` with the last length known."""
+    k = int(run.times[-1])
+    successive = (run.times[1:] - run.times[:-1] == 1).nonzero()[:, 0]
+    if not k or not len(successive):
+        return None
+    i = int(successive[0])
+    number = int(run.times[i]) + 1
+    first = float((run.weights[i + 1] - run.weights[i]).norm())
+    # (k + 1)^-decay between the two; from records late in the run it cannot be told
+    if number > k / 2:
+        return None
+    decay = math.log(max(first, 0.1 * run.step_size) / run.step_size) / math.log(k / number)
+    if decay < CONSTANT:
+        return _Lengths(run.step_size * k, run.step_size)
+    lengths = first * (np.arange(1, k + 1) / number) ** -decay
+    return _Lengths(float(lengths.sum()), float(lengths[0]))
+
+
+def _constant_length(run: Trajectory, limit: Limit, lengths: _Lengths, label: str, source: str) -> Comparison:
+    """``eta k gap -> Limit.margin_gap_constant`` for steps of length eta off F, eta k being the distance gone."""
     if limit.direction is None:
         return Comparison([], "nothing diverges: a method with steps of constant length does not settle off F")
-    k, eta = int(run.times[-1]), run.step_size
-    # the norm is eta k less what the turning and the start cost: the offset, over the distance gone
-    across = limit.svm.norm * (math.sqrt(2 * limit.angle_bound) + abs(limit.mean_offset))
-    correction = (across + float(run.weights[0].norm())) / (eta * k)
+    k, gone = int(run.times[-1]), lengths.total
+    # a step multiplies the mode of rate lambda by 1 - eta gamma lambda
+    swing = lengths.largest * limit.margin * float(limit.active.rates[-1])
+    if swing >= 2.0 or (swing > 1.0 and (swing - 1.0) ** k > FORGOTTEN):
+        return Comparison(
+            [], f"not read: a step overshoots, eta gamma times the largest rate is {swing:.3g}, not below 2: {label}"
+        )
+    if gone < limit.svm.norm:
+        return Comparison([], f"not read, for the run is shorter than W_mm is long: {label}")
     # log t of gradient descent at the same distance along W_mm; slow modes have decayed as far as they would have there
-    log_time = eta * k / limit.svm.norm - limit.mean_offset
-    lag = limit.active.lag(run.weights[0], log_time) * limit.svm.norm
+    log_time = gone / limit.svm.norm - limit.mean_offset
+    lag = limit.active.lag(run.weights[0].double(), log_time) * limit.svm.norm
+    expected = _on_the_path(Transient(limit, run.weights[0]), limit, gone)
+    # that the path of the flow is short of its limit; and steps that are not infinitely short
+    tolerance = TWICE * abs(expected - lag) + lag * (1.0 + swing) * math.log(k + 1.0) / k
+    tolerance += abs(lag - limit.margin_gap_constant)
     # the constraints may be in step already: then the constant is 0, and what is read is rounding
-    tolerance = 2 * correction * max(lag, limit.margin_gap_constant) + abs(lag - limit.margin_gap_constant)
-    if tolerance >= VAGUE * limit.margin_gap_constant > NOWHERE:
+    if not tolerance < VAGUE * max(limit.margin_gap_constant, NOWHERE):
         return Comparison([], f"not read, for the predicted corrections are still too large: {label}")
+    unit = max(ROUNDING, 45 * torch.finfo(run.weights.dtype).eps)
     law = Check.close(
         label,
         lag,
-        eta * k * margin_gap(run.weights[-1], limit),
+        gone * margin_gap(run.weights[-1], limit),
         relative=False,
-        tolerance=tolerance + eta * k * ROUNDING * 10,
+        tolerance=tolerance + gone * unit * 10,
         evidence="measured",
         source=source,
         statement=f"eta k (1 - relative margin of P_perp W_k) at k = {k}",
@@ -122,12 +254,28 @@ def _constant_length(run: Trajectory, limit: Limit, label: str, source: str) -> 
     return Comparison([law])
 
 
+def _on_the_path(transient: Transient, limit: Limit, length: float) -> float:
+    """The predicted length times margin gap where the path of gradient flow is that long."""
+    last = 1.5 * length / limit.svm.norm + abs(limit.mean_offset) + max(0.0, transient.onset)
+    early, half = transient.onset + 20.0, POINTS // 2
+    times = [*np.linspace(transient.onset, early, half), *np.linspace(early, early + last, half)[1:]]
+    moments = transient.at([float(s) for s in times])
+    gone, before, lengths, gaps = 0.0, transient.start, [], []
+    for moment in moments:
+        gone += float((moment.decoder - before).norm())
+        before = moment.decoder
+        lengths.append(gone)
+        gaps.append(gone * margin_gap(moment.decoder, limit))
+    return float(np.interp(length, lengths, gaps))
+
+
 def margin_gap(weights: Tensor, limit: Limit) -> float:
     """``1 - margin(P_perp W) / (gamma ||P_perp W||)``."""
-    reference = limit.reference
-    part = data_subspace(reference).project_complement(weights)
+    reference = limit.svm.data
+    part = data_subspace(reference).project_complement(weights.double())
     margin = float(reference.pattern.margins(reference.embeddings @ part.T).min())
-    return 1.0 - margin / (limit.margin * float(part.norm()))
+    size = float(part.norm())
+    return 1.0 - margin / (limit.margin * size) if size > 0.0 else 1.0
 
 
 def _left_on_f(run: Trajectory, limit: Limit) -> float:
@@ -136,7 +284,7 @@ def _left_on_f(run: Trajectory, limit: Limit) -> float:
     return 2 * float(limit.finite_constant.norm()) * tail / limit.loss_constant
 
 
-def _plateau(what: str, predicted: float, computed: float, tolerance: float, steps: int) -> Check:
+def _law(what: str, predicted: float, computed: float, tolerance: float, steps: int) -> Check:
     return Check.close(
         "bias/ngd-plateau",
         predicted,
@@ -144,5 +292,5 @@ def _plateau(what: str, predicted: float, computed: float, tolerance: float, ste
         tolerance=tolerance,
         evidence="measured",
         source="derived (D6)",
-        statement=f"{what} at k = {steps}",
+        statement=f"{what}, of two successive steps, at k = {steps}",
     )

@@ -109,6 +109,10 @@ def _other_norm(path: Path, limit: Limit) -> Comparison:
     finite = best.geometry.value(limit.finite.double())
     # W* + R W_mm is in the ball; its excess, at most V e^{M ||W*||} e^{-R}, bounds every eps_j of the minimiser
     genie = (radius - finite) / best.dual_value()
+    if genie <= 0.0 or outer <= 0.0:
+        return Comparison(
+            [], f"laws not read: the largest ball, of radius {radius:.3g}, does not reach beyond W* at {finite:.3g}"
+        )
     return readable(
         [
             Check.at_most(

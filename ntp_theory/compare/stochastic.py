@@ -11,20 +11,19 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
 
 from ..checks import Check
 from ..descent import Trajectory
-from ..finite_part import InSupportLoss
 from ..predict import Limit
 from ..subspace import data_subspace
 from .comparison import Comparison
-from .gradient import readable
+from .curvature import LARGEST, finite_modes
+from .gradient import fading_noise, readable
 
 __all__ = ["pair_laws"]
 
-# More entries of W than this are too many to find all eigenvalues of H_F.
-LARGEST = 2000
+# Rates of decay down to this are none.
+CONSTANT = 1e-3
 # Standard deviations of the mean over the records.
 SIGMAS = 4.0
 # Modes must have decayed by this, in natural units, before the records that are read.
@@ -39,11 +38,16 @@ def pair_laws(run: Trajectory, limit: Limit) -> Comparison:
     radius = torch.stack([(subspace.project(w) - limit.finite).square().sum() for w in run.weights])
     records = (run.times >= int(run.times[-1]) / 2).nonzero()[:, 0]
     observed = {"mean ||P_F W_k - W*||^2 over the second half": float(radius[records].mean())}
-    if not limit.compatibility.compatible:
-        return Comparison([], "no law for pairs on data that is not compatible", observed)
+    if not fading_noise(limit):  # then the covariance of the gradient at W* is not the Hessian
+        return Comparison([], "no law for pairs on data that is not compatible and separable", observed)
+    if not int(run.times[-1]):
+        return Comparison([], "no law read: the run has made no step", observed)
+    if float(run.log_elapsed[-1]) > math.log(run.step_size * int(run.times[-1])) + CONSTANT:
+        return Comparison([], "no law read: it is for steps of one size, and these get smaller", observed)
     if subspace.dim == 0 or limit.finite.numel() > LARGEST:
         return Comparison([], f"no law read: it needs dim F > 0 and at most {LARGEST} entries of W", observed)
-    eta, (rates, modes) = run.step_size, _modes(limit)
+    eta, found = run.step_size, finite_modes(limit)
+    rates, modes = torch.from_numpy(found.rates), found.vectors
     elapsed = eta * run.times[records].double()
     onset = max(EARLY * limit.burn_in if limit.direction is not None else 0.0, FORGOTTEN / float(rates[0]))
     if float(elapsed[0]) < onset:
@@ -72,15 +76,3 @@ def pair_laws(run: Trajectory, limit: Limit) -> Comparison:
         statement="pair sampling: mean ||P_F W_k - W*||^2 over the second half, eta dim F / 2 in the end",
     )
     return readable([law])
-
-
-def _modes(limit: Limit) -> tuple[Tensor, Tensor]:
-    """Positive eigenvalues of H_F, ascending, and its eigenvectors as rows; (n,), (n, V d)."""
-    reference, shape = limit.svm.data, limit.finite.shape
-    loss = InSupportLoss(reference)
-    probabilities = loss.probabilities(limit.finite.double())
-    unit = torch.eye(limit.finite.numel(), dtype=torch.float64, device=limit.finite.device)
-    hessian = torch.stack([loss.hessian_product(probabilities, row.reshape(shape)).flatten() for row in unit])
-    rates, vectors = torch.linalg.eigh((hessian + hessian.T) / 2)
-    dim = data_subspace(reference).dim
-    return rates[-dim:], vectors[:, -dim:].T

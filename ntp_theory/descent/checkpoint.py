@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,22 +38,14 @@ class Checkpoint:
     every : float
         Seconds between two saves.
 
-    Raises
-    ------
-    UsageError
-        If ``every`` is not a number of seconds.
-
     Notes
     -----
     Of a dataset that is shared out among processes, process 0 writes the file and all of them read it.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], method: Method[Any], data: NTPDataset, start: Tensor, every: float
-    ) -> None:
-        if isinstance(every, bool) or not isinstance(every, int | float) or not every >= 0:
-            raise UsageError(f"checkpoint_every is {every!r}; it must be a number of seconds >= 0")
-        self.path, self._every, self._ranks = Path(path), every, data.ranks
+    def __init__(self, path: Path, method: Method[Any], data: NTPDataset, start: Tensor, every: float) -> None:
+        self.path, self._every, self._ranks = path, every, data.ranks
+        self._shape = tuple(start.shape)
         arrays = {**data._arrays(), "vocab_size": np.array(data.vocab_size)}
         shared = f", {data.ranks.size} processes" if data.ranks.size > 1 else ""
         self._identity = {
@@ -108,6 +99,14 @@ class Checkpoint:
         try:
             self._compare(meta["identity"])
             step, device = int(meta["step"]), state.weights.device
+            count = arrays["steps"].size
+            shapes = {
+                "steps": (count,),
+                "log_elapsed": (count,),
+                "losses": (count, 5),
+                "weights": (count, *self._shape),
+            }
+            runs.check_shapes(self.path, arrays, shapes)
             state = _unpacked(meta["state"], arrays, state, device)
             names = ("steps", "weights", "losses", "log_elapsed")
             records = [
@@ -170,6 +169,8 @@ def _unpacked(packed: Any, arrays: dict[str, NDArray[Any]], like: Any, device: t
     [(kind, parts)] = packed.items()
     if kind == "tensor":
         place, kind_of_device = parts  # optimizers keep counters on the CPU
+        if isinstance(like, Tensor) and like.numel() and arrays[place].shape != like.shape:
+            raise ValueError(f"{place} has shape {arrays[place].shape}, expected {tuple(like.shape)}")
         return torch.from_numpy(arrays[place]).to(device if device.type == kind_of_device else kind_of_device)
     if kind == "fields":
         fields = {name: _unpacked(part, arrays, getattr(like, name), device) for name, part in parts.items()}

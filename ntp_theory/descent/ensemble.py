@@ -15,7 +15,7 @@ from torch import Tensor
 from ..dataset import NTPDataset, as_datasets
 from ..doors import whole
 from ..errors import SolverError, UsageError
-from ..loss import LossParts, _log_parts, _loss_parts, _summands
+from ..loss import LossParts, log_parts, loss_parts, summands
 from ..runs import Progress
 from .coordinates import Coordinates
 from .iteration import Iteration, side_by_side
@@ -67,7 +67,7 @@ def descend_many(
     UsageError
         As `descend`; something other than datasets, or another number of starts than of datasets.
     SolverError
-        If the loss of a run is no longer finite.
+        If the norm of a decoder, and with it the loss, is no longer finite.
 
     Notes
     -----
@@ -158,9 +158,10 @@ def _descend_together(
             for job, own, w, eta, loss in zip(jobs, records, weights.clone(), step_sizes, losses(weights), strict=True):
                 if not math.isfinite(loss.value):
                     raise SolverError(
-                        f"the loss of run {job.number} is not finite at step {step}; take a smaller step_size",
+                        f"the norm of the decoder of run {job.number} is not finite at step {step}; take a "
+                        "smaller step_size",
                         status="not finite",
-                        best=own[-1].weights if own else None,
+                        best=own[-1].weights if own else job.start,
                     )
                 own.append(Record(step, w, loss, math.log(eta) + math.log(step) if step else -math.inf))
     return [
@@ -182,10 +183,10 @@ class _Losses:
 
     def __call__(self, weights: Tensor) -> list[LossParts]:
         logits = (self._embeddings @ weights.mT).flatten(0, 1)
-        log_ratio, log_odds, *_ = _log_parts(logits, self._pattern, self._log_conditionals)
-        divergences, log_tails = _summands(log_ratio, log_odds)
+        log_ratio, log_odds, *_ = log_parts(logits, self._pattern, self._log_conditionals)
+        divergences, log_tails = summands(log_ratio, log_odds)
         in_support = logits.new_zeros(len(weights)).index_add_(0, self._runs, self._joint * divergences)
-        in_support[~torch.isfinite(weights).all((1, 2))] = torch.nan
+        in_support[~torch.linalg.vector_norm(weights, dim=(1, 2)).isfinite()] = torch.nan
         log_tail = torch.logsumexp(self._log_weights + log_tails.view_as(self._log_weights), 1)
         parts = zip(self._datasets, in_support.tolist(), log_tail.tolist(), strict=True)
-        return [_loss_parts(data, one, other) for data, one, other in parts]
+        return [loss_parts(data, one, other) for data, one, other in parts]

@@ -5,24 +5,27 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from .. import runs
-from ..dataset import NTPDataset
-from ..doors import as_decoder, whole
+from ..dataset import NTPDataset, as_dataset
+from ..doors import as_decoder, as_path, check_function, number, whole
 from ..errors import SolverError, UsageError
-from ..loss import LossParts, evaluate
+from ..loss import evaluate
 from ..runs import Progress
 from .checkpoint import Checkpoint
 from .methods.registry import Method, State, find_method
 from .record import Schedule, recorded_steps
 from .trajectory import Record, Trajectory
 
-__all__ = ["descend"]
+__all__ = ["descend", "has_norm", "starting_decoder"]
 
 
 def descend(
@@ -76,11 +79,14 @@ def descend(
     ------
     UsageError
         An unknown method, a step size that is not positive and finite, ``init`` of another shape or not
-        finite, steps outside the run, seconds that are not; processes that go different ways.
+        finite, steps outside the run, seconds that are not, a callback that cannot be called; processes that go
+        different ways.
     SolverError
-        If the loss is no longer finite; ``best`` is the last recorded decoder.
+        If the norm of the decoder, and with it the loss, is no longer finite; ``best`` is the last recorded decoder, or
+        the start.
     CheckpointError
-        If the checkpoint is damaged or belongs to another run; the message names what differs.
+        If the checkpoint is damaged or belongs to another run, the message naming what differs; if it cannot be
+        written.
 
     Notes
     -----
@@ -93,26 +99,37 @@ def descend(
     >>> [f"{gap:.4f}" for gap in run.gap.tolist()]
     ['0.5616', '0.1315', '0.0136', '0.0013']
     """
-    steps = whole("steps", steps, at_least=0)
-    schedule = recorded_steps(record, steps)
-    method = find_method(method, step_size)
+    as_dataset("data", data)
+
+    def looked_at() -> tuple[int, list[int], Method[Any], Path | None, float]:
+        if callback is not None:
+            check_function("callback", callback)
+        count = whole("steps", steps, at_least=0)
+        path = None if checkpoint is None else as_path("checkpoint", checkpoint)
+        every = number("checkpoint_every", checkpoint_every, "a number of seconds >= 0", lambda x: x >= 0.0)
+        return count, recorded_steps(record, count), find_method(method, step_size), path, every
+
+    steps, schedule, method, path, every = data.ranks.together(looked_at)
     start = starting_decoder(data, init)
     _check_arguments(data, method, steps, schedule, start)
     step, state = 0, method.init(data, start)
     records: list[Record] = []
-    file = None if checkpoint is None else Checkpoint(checkpoint, method, data, start, checkpoint_every)
+    file = None if path is None else Checkpoint(path, method, data, start, every)
     if file is not None:
         if file.exists:
-            step, state, records = file.load(state, schedule, steps)
+            step, state, records = data.ranks.together(partial(file.load, state, schedule, steps))
         else:
-            file.save(step, state, records)  # what cannot be written is known before the work, not after
+            # what cannot be written is known before the work, not after
+            data.ranks.together(partial(file.save, step, state, records))
     wanted, note = set(schedule), ""
     with Progress(steps, method.name, done=step, enabled=progress and data.ranks.first) as shown:
         try:
             while True:
                 if step in wanted and not (records and records[-1].step == step):
                     _check_together(step, state.weights, data, method)
-                    loss = _measure(step, state.weights, data, records)
+                    if not has_norm(state.weights):
+                        raise _diverged(step, records, start)
+                    loss = evaluate(state.weights, data)
                     elapsed = _log_elapsed(step, state)
                     # copies: a method may write over a decoder that is two steps old, a callback over anything
                     records.append(Record(step, state.weights.clone(), loss, elapsed))
@@ -123,7 +140,7 @@ def descend(
                 if step == steps:
                     break
                 # one assignment: an interruption falls before both stores or after them, at a call or a jump
-                step, state = step + 1, method.step(state)
+                step, state = step + 1, _step(method, step, state, records, start)
                 shown.update(step, note)
                 if file is not None and file.due():
                     file.save(step, state, records)
@@ -134,14 +151,26 @@ def descend(
 
 
 def starting_decoder(data: NTPDataset, init: ArrayLike | Tensor | None) -> Tensor:
-    """W_0, zero if none is given; the loss there must be finite."""
+    """W_0, zero if none is given; its norm must be finite. All processes call this."""
     shape = (data.vocab_size, data.dim)
-    if init is None:
-        return data.embeddings.new_zeros(shape)
-    start = as_decoder(init, shape, data.embeddings, "init").clone()
-    if _loss(start, data) is None:
-        raise UsageError("init gives a loss beyond the largest number; the loss must be finite at the start")
-    return start
+
+    def looked_at() -> Tensor:
+        if init is None:
+            return data.embeddings.new_zeros(shape)
+        start = as_decoder(init, shape, data.embeddings, "init").clone()
+        if not has_norm(start):
+            raise UsageError(f"init has a norm beyond the largest number in {start.dtype}; it must be finite")
+        return start
+
+    return data.ranks.together(looked_at)
+
+
+def has_norm(weights: Tensor) -> bool:
+    """Whether a decoder (V, d) has a finite Frobenius norm in its type.
+
+    Its loss is then finite too: entries of embeddings are at most the fourth root of the largest number.
+    """
+    return math.isfinite(torch.linalg.vector_norm(weights))
 
 
 def _check_arguments(data: NTPDataset, method: Method[Any], steps: int, schedule: list[int], start: Tensor) -> None:
@@ -168,20 +197,20 @@ def _log_elapsed(step: int, state: State) -> float:
     return math.log(state.step_size) + math.log(step) if step else -math.inf
 
 
-def _measure(step: int, weights: Tensor, data: NTPDataset, records: list[Record]) -> LossParts:
-    if (loss := _loss(weights, data)) is None:
-        raise SolverError(
-            f"the loss is not finite at step {step}; take a smaller step_size",
-            status="not finite",
-            best=records[-1].weights if records else None,
-        )
-    return loss
-
-
-def _loss(weights: Tensor, data: NTPDataset) -> LossParts | None:
-    """The split of the loss; None if the loss is not finite."""
+def _step(method: Method[Any], step: int, state: State, records: list[Record], start: Tensor) -> State:
+    """The next state; where a method fails at a decoder that has left the numbers, that is said instead."""
     try:
-        loss = evaluate(weights, data)
-    except UsageError:
-        return None
-    return loss if math.isfinite(loss.value) else None
+        stepped: State = method.step(state)
+    except Exception as error:  # of a factorisation, a logarithm, an exponential, or a door
+        if has_norm(state.weights):
+            raise
+        raise _diverged(step, records, start) from error
+    return stepped
+
+
+def _diverged(step: int, records: list[Record], start: Tensor) -> SolverError:
+    return SolverError(
+        f"the norm of the decoder is not finite at step {step}; take a smaller step_size",
+        status="not finite",
+        best=records[-1].weights if records else start,
+    )

@@ -161,7 +161,7 @@ class Trajectory:
         Raises
         ------
         CheckpointError
-            If the file is missing, damaged, incomplete or of another kind.
+            If the file is missing, damaged, incomplete or of another kind, or an array in it has another shape.
         DatasetError
             If the dataset in it breaks a rule.
         """
@@ -169,8 +169,13 @@ class Trajectory:
         names = [name for name in arrays if name.startswith("data.")]
         data_arrays = {name.removeprefix("data."): arrays.pop(name) for name in names}
         try:
-            tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
             data = NTPDataset._unpack(data_arrays, meta["data"])
+            count = max(1, arrays["times"].size)
+            shapes: dict[str, tuple[int, ...]] = dict.fromkeys(arrays, (count,))
+            runs.check_shapes(
+                path, arrays, shapes | dict.fromkeys(("weights", "log_derivative"), (count, data.vocab_size, data.dim))
+            )
+            tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
             return cls(**tensors, method=meta["method"], step_size=meta["step_size"], data=data)
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"{path}: saved trajectory is incomplete or damaged ({error})") from error

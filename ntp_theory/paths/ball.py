@@ -16,8 +16,8 @@ from torch import Tensor
 from ..errors import SolverError
 from ..margin import solve_svm
 from ..margin.norms import Norm
+from ..split_coordinates import SplitCoordinates
 from .bound import lower_bound
-from .coordinates import Coordinates
 from .frame import Frame
 from .newton import Point
 from .program import minimise_model, smallest
@@ -62,7 +62,7 @@ class NormBalls:
 
     Parameters
     ----------
-    coordinates : Coordinates
+    coordinates : SplitCoordinates
     norm : Norm
 
     Attributes
@@ -71,7 +71,7 @@ class NormBalls:
         Whether decoders are held in all d columns, or in the row space of H.
     """
 
-    def __init__(self, coordinates: Coordinates, norm: Norm) -> None:
+    def __init__(self, coordinates: SplitCoordinates, norm: Norm) -> None:
         self._x, self._norm = coordinates, norm
         self.columns = not norm.is_rotation_invariant
         self._bases = coordinates.bases(columns=self.columns)

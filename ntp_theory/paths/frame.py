@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..loss import _exp_minus_1_minus_x
-from .coordinates import Coordinates
+from ..loss import exp_minus_1_minus_x
+from ..split_coordinates import SplitCoordinates
 
 __all__ = ["Frame", "Magnified"]
 
@@ -59,7 +59,7 @@ class Frame:
 
     Parameters
     ----------
-    coordinates : Coordinates
+    coordinates : SplitCoordinates
     mu : float
     near : bool
         Whether displacements are counted from W* in units of e^-mu, or from 0 in units of 1: far from W* the former
@@ -75,7 +75,7 @@ class Frame:
         Off-support minus anchor logits there.
     """
 
-    def __init__(self, coordinates: Coordinates, mu: float, *, near: bool) -> None:
+    def __init__(self, coordinates: SplitCoordinates, mu: float, *, near: bool) -> None:
         self.coordinates, self.mu, self.near = coordinates, mu, near
         self.factor = math.exp(min(mu, LINEAR))
         self.unit = 1.0 / self.factor if near else 1.0
@@ -149,7 +149,7 @@ class Frame:
         if size == 0.0:
             return -math.inf
         if size > 1e-20:
-            return _log(float((joint * _exp_minus_1_minus_x(log_ratio)).sum()))
+            return _log(float((joint * exp_minus_1_minus_x(log_ratio)).sum()))
         # half the mean square; the true unit may be smaller than ours here
         square = float((joint * (log_ratio / size).square()).sum()) / 2
         return _log(square) + 2 * (math.log(size) - max(0.0, self.mu - LINEAR))

@@ -49,7 +49,7 @@ class Point:
         Off-support minus anchor logits.
     loss : Magnified
     weights_f : Tensor (f,)
-        Coordinates of P_F W.
+        SplitCoordinates of P_F W.
     gradient_f, gradient_perp : Tensor (f,), Tensor (p,)
         Those of ``e^mu grad CE(W)``.
     """
@@ -69,7 +69,7 @@ class Point:
 
     @property
     def residual(self) -> tuple[Tensor, Tensor]:
-        """Coordinates (f,) and (p,) of ``e^mu grad CE(W) + W``."""
+        """SplitCoordinates (f,) and (p,) of ``e^mu grad CE(W) + W``."""
         return self.gradient_f + self.weights_f, self.gradient_perp + self.in_perp
 
     @property

@@ -144,7 +144,7 @@ class Path:
         Raises
         ------
         CheckpointError
-            If the file is missing, damaged, incomplete or of another kind.
+            If the file is missing, damaged, incomplete or of another kind, or an array in it has another shape.
         DatasetError
             If the dataset in it breaks a rule.
         """
@@ -152,8 +152,13 @@ class Path:
         names = [name for name in arrays if name.startswith("data.")]
         data_arrays = {name.removeprefix("data."): arrays.pop(name) for name in names}
         try:
-            tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
             data = NTPDataset._unpack(data_arrays, meta["data"])
+            count = max(1, arrays["radii"].size)
+            shapes: dict[str, tuple[int, ...]] = dict.fromkeys(arrays, (count,))
+            runs.check_shapes(
+                path, arrays, shapes | dict.fromkeys(("weights", "drift"), (count, data.vocab_size, data.dim))
+            )
+            tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
             return cls(**tensors, norm=meta["norm"], data=data)
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"{path}: saved path is incomplete or damaged ({error})") from error

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..errors import SolverError
 from ..margin.conic import norm_expression
 from ..margin.norms import Norm
-from .coordinates import Coordinates
+from ..split_coordinates import SplitCoordinates
 from .newton import Point
 
 __all__ = ["Step", "minimise_model", "smallest"]
@@ -56,7 +56,7 @@ def minimise_model(point: Point, bases: tuple[Tensor, Tensor], norm: Norm, radiu
     ----------
     point : Point
     bases : tuple of Tensor (f, V c), Tensor (p, V c)
-        `Coordinates.bases`.
+        `SplitCoordinates.bases`.
     norm : Norm
     radius : float
     allowed : Tensor (k,)
@@ -101,7 +101,7 @@ def minimise_model(point: Point, bases: tuple[Tensor, Tensor], norm: Norm, radiu
     return Step(torch.from_numpy(radius * scaled.value), in_f, moved[f:], multipliers, -radius * problem.value)
 
 
-def smallest(coordinates: Coordinates, bases: tuple[Tensor, Tensor], norm: Norm) -> Tensor:
+def smallest(coordinates: SplitCoordinates, bases: tuple[Tensor, Tensor], norm: Norm) -> Tensor:
     """The decoder (V c,) of least norm with the part in F that W* has, to the accuracy of the solver."""
     finite, v = coordinates.finite, coordinates.data.vocab_size
     size = float(finite.norm())

@@ -11,14 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from .. import loss
-from ..dataset import NTPDataset
-from ..doors import dense
+from ..dataset import NTPDataset, as_dataset
+from ..doors import dense, number
 from ..errors import DatasetError, UsageError
 from ..margin.norms import FROBENIUS, Norm, as_norm
-from ..predict import Limit, _in_double, predict
+from ..predict import Limit, in_double, predict
 from ..runs import Progress
+from ..split_coordinates import SplitCoordinates
 from .ball import NormBalls
-from .coordinates import Coordinates
 from .frame import Frame
 from .newton import Converged, Point
 from .path import Path
@@ -93,20 +93,18 @@ def regularization_path(
     >>> regularization_path(data, radii=[10.0], norm="max").norm
     'max'
     """
-    if not isinstance(data, NTPDataset):
-        raise UsageError(f"data is {data!r}; it must be an NTPDataset")
+    as_dataset("data", data)
     if (radii is None) == (ridge is None):
         raise UsageError(f"radii is {radii!r} and ridge is {ridge!r}; exactly one of them must be given")
     geometry = as_norm(norm)
     if ridge is not None and geometry != FROBENIUS:
         raise UsageError(f"norm is {geometry.name!r}; ridge goes with 'frobenius', in other norms give radii")
-    if isinstance(tol, bool) or not isinstance(tol, (int, float)) or not 0 < tol < 1:
-        raise UsageError(f"tol is {tol!r}; it must be a number between 0 and 1")
+    tol = number("tol", tol, "a number between 0 and 1", lambda x: 0.0 < x < 1.0)
     if ridge is not None:
         values = _numbers("ridge", ridge, "positive")
     else:
         values = _numbers("radii", radii, "at least 0")
-    wide = _in_double(data).to(device="cpu")
+    wide = in_double(data).to(device="cpu")
     limit = predict(wide)
     finder = _Finder(wide, limit, geometry, tol)
     order = np.argsort(-values if ridge is not None else values, kind="stable")
@@ -139,7 +137,7 @@ class _Finder:
     def __init__(self, data: NTPDataset, limit: Limit, norm: Norm, tol: float) -> None:
         self._data, self._norm, self._tol = data, norm, tol
         self._same = limit.reference is data
-        self._x = Coordinates(limit.svm.data, limit.finite)
+        self._x = SplitCoordinates(limit.svm.data, limit.finite)
         self._path: RidgePath | None = None
         self._balls = None if norm == FROBENIUS else NormBalls(self._x, norm)
 

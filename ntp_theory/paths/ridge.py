@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..errors import SolverError
-from .coordinates import Coordinates
+from ..split_coordinates import SplitCoordinates
 from .frame import Frame
 from .newton import Converged, Point, converge
 
@@ -26,7 +26,7 @@ class RidgePath:
 
     Parameters
     ----------
-    coordinates : Coordinates
+    coordinates : SplitCoordinates
     mu : float
         Where to start: the equation is solved there from W = 0.
 
@@ -35,7 +35,7 @@ class RidgePath:
     here : Converged
     """
 
-    def __init__(self, coordinates: Coordinates, mu: float) -> None:
+    def __init__(self, coordinates: SplitCoordinates, mu: float) -> None:
         self.here = converge(_at_zero(coordinates, min(mu, 0.0)))
 
     def to_mu(self, mu: float) -> Converged:
@@ -88,7 +88,7 @@ class RidgePath:
             self._step(mu)
 
 
-def first_mu(coordinates: Coordinates, norm: float) -> float:
+def first_mu(coordinates: SplitCoordinates, norm: float) -> float:
     """The mu at which the path has about this norm, if that is small: W is -e^mu grad CE(0) there."""
     return math.log(max(norm, PROPORTIONAL) / _at_zero(coordinates, 0.0).error)
 
@@ -100,7 +100,7 @@ def _shrunk(here: Converged, factor: float) -> Converged:
     return Converged(Point(frame, factor * point.in_f, factor * point.in_perp), here.jacobian)
 
 
-def _at_zero(coordinates: Coordinates, mu: float) -> Point:
+def _at_zero(coordinates: SplitCoordinates, mu: float) -> Point:
     zero = coordinates.finite.new_zeros
     frame = Frame(coordinates, mu, near=False)
     return Point(frame, zero(len(coordinates.finite)), zero(coordinates.beyond.shape[1]))

@@ -44,14 +44,20 @@ def attention() -> bool:
 
 
 @statement.proves(
-    "along W the loss of i moves as log sum q exp(r d): d is constant on the support and no larger elsewhere, or it "
-    "grows: its slope in r is at least max d - sum p d in the limit, which is positive"
+    "along W the loss of i moves as log sum q exp(r d) - r sum p d: with d constant on the support and no larger "
+    "elsewhere it never rises; else max d > sum p d, it is at least log q' + r (max d - sum p d) -> oo, q' at the max"
 )
 def recession() -> bool:
-    # scores d: the largest has mass p of the target, the next lies `gap` below it
-    r, gap, p, q = sp.symbols("r gap p q", positive=True)
-    loss = sp.log(1 + q * sp.exp(-r * gap)) + (1 - p) * gap * r  # max d = 0, sum p d = -(1 - p) gap
-    return is_zero(sp.limit(sp.diff(loss, r), r, sp.oo) - (1 - p) * gap)
+    r, top, mean, q, rest = sp.symbols("r top mean q rest", positive=True)  # rest: all other terms of the sum
+    loss = sp.log(q * sp.exp(r * top) + rest) - r * mean
+    above = sp.expand_log(loss - sp.log(q * sp.exp(r * top)) + r * mean, force=True)
+    linear = sp.expand_log(sp.log(q * sp.exp(r * top)) - r * mean, force=True) - sp.log(q) - r * (top - mean)
+    ratio = sp.simplify(sp.exp(above)) - 1  # > 0: loss is above its largest term's part
+    # d = top - x <= top, where x >= 0 off the support: a term of the sum has slope (d - top) e^(r (d - top))
+    x = sp.Symbol("x", nonnegative=True)
+    falls = sp.diff(q * sp.exp(-r * x), r).is_nonpositive is True
+    # sum p d = top - sum p x, and a term p x is positive where p is and d is below the top
+    return bool(sp.simplify(ratio).is_positive and is_zero(sp.expand(linear)) and falls)
 
 
 @statement.proves("the split of bias/split: -log(mass) = -log(mass of the extended support) + log(1 + off / on)")

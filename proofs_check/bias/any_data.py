@@ -8,7 +8,8 @@ F', CE' and W_mm: subspace, in-support loss and NTP-SVM of the extended supports
 (b) Gradient descent with 0 < eta < 2/L: P_F' W_k -> W*; if N is not empty, W_o, the part of W_k off F', has direction
     -> W_mm: ||W_o|| tends to infinity, and in the end CE is lower with (1 + alpha) ||W_o|| along W_mm in place of W_o,
     whatever alpha > 0, so that `classical/path-equals-gd` applies.
-(c) The data is NTP-separable iff the supports are not extended; then W* minimises CE_F on F.
+(c) The data is NTP-separable iff the supports are not extended; then W* minimises CE_F on F, and inf CE = H exactly
+    if the data is compatible too.
 (d) If N is empty, CE has a minimiser and gradient descent converges.
 """
 
@@ -31,7 +32,8 @@ statement = Statement(
     "bias/any-data",
     source="derived (D3)",
     verdict="proved",
-    needs=["bias/split", "bias/any-data-lp", "classical/path-equals-gd", "bias/definition-3"],
+    needs=["bias/split", "bias/smoothness", "classical/path-equals-gd", "bias/definition-3", "bias/entropy-conditions"],
+    known=["a convex function that grows along every ray has a minimum", "spheres are compact", "Cauchy-Schwarz"],
 )
 
 on, off, rest, x = sp.symbols("A B rest x", positive=True)  # e^l on the extended support, off it, of others
@@ -107,16 +109,18 @@ def lower_tail() -> bool:
     return exact and bool(sp.limit((-sp.log(2 * n * V * C) - D) / gamma, C, 0, "+") == sp.oo)  # C: the tail
 
 
-@statement.proves("(c) matrices of R, one strict at each i, add up to a strict one; over its least margin it separates")
+@statement.proves(
+    "(c) matrices of R, one strict at each i, add up to a strict one; over its least margin it separates. And CE_F(W*) "
+    "is H only if the softmax q on every S_j is p: then W* has the log-odds"
+)
 def separable() -> bool:
     others, more = sp.symbols("o more", nonnegative=True)
     least = x + others
-    return bool(least.is_positive) and bool(sp.simplify((least + more) / least - 1).is_nonnegative)
+    scaled = bool(least.is_positive) and bool(sp.simplify((least + more) / least - 1).is_nonnegative)
+    return scaled and is_zero(sp.expand_log(sp.log((x / on) / (rest / on)) - sp.log(x) + sp.log(rest)))
 
 
-@statement.proves(
-    "(d) N empty: nothing is off the support, CE = CE', and gradient columns sum to 0: W_k stays in W_0 + F'"
-)
+@statement.proves("(d) N empty: nothing is off the support, CE = CE'; gradient columns sum to 0: W_k stays in W_0 + F'")
 def nothing_diverges() -> bool:
     entries = sp.symbols("e1:4", positive=True)  # one entry stands for any number of them
     column = sum(e / sum(entries) for e in entries) - 1  # softmax - p, and p sums to 1

@@ -23,7 +23,11 @@ from ..kit.rational import dot, rank, solve
 from ..statement import Statement
 
 statement = Statement(
-    "bias/any-data-lp", source="derived (D3)", verdict="proved", needs=["bias/any-data", "bias/data-subspace"]
+    "bias/any-data-lp",
+    source="derived (D3)",
+    verdict="proved",
+    needs=["bias/any-data", "bias/data-subspace"],
+    known=["Gordan's theorem"],
 )
 
 # One i: its t, its margin m = <a_i, W> = t + slack, and lambda = 1 + extra off N.

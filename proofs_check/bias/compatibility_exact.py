@@ -21,7 +21,16 @@ from ..kit.generic import split
 from ..kit.rational import dot, null_space, rank
 from ..statement import Statement
 
-statement = Statement("bias/compatibility-exact", source="derived", verdict="proved", needs=["bias/definition-1"])
+statement = Statement(
+    "bias/compatibility-exact",
+    source="derived",
+    verdict="proved",
+    needs=["bias/definition-1"],
+    known=[
+        "a square matrix with trivial kernel is invertible",
+        "the kernel of a rational matrix has a rational basis, so an integer one",
+    ],
+)
 
 R, k, N = sp.symbols("R k N", integer=True, positive=True)
 

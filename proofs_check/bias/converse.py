@@ -22,6 +22,7 @@ statement = Statement(
     source="derived (D2)",
     verdict="proved",
     needs=["bias/split", "bias/entropy-floor", "bias/data-subspace", "bias/definition-2"],
+    known=["Gram matrices of independent vectors are invertible"],
 )
 
 p, q, x = sp.symbols("p q x", positive=True)
@@ -67,6 +68,7 @@ def closed_range() -> bool:
     "P_F W is a fixed linear map G^T (G G^T)^-1 of the differences G W; so P_F W_k converges with them, to W*"
 )
 def finite_part() -> bool:
+    # rows of G: a basis of F among its generators
     G, W, b = sp.MatrixSymbol("G", k, N), sp.MatrixSymbol("W", N, 1), sp.MatrixSymbol("b", k, 1)
     back = G.T * sp.Inverse(G * G.T)
     part = back * G * W

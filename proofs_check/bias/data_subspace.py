@@ -17,7 +17,13 @@ from ..kit.data import draw
 from ..kit.rational import project, rank
 from ..statement import Statement
 
-statement = Statement("bias/data-subspace", source="2402.18551 Eq. (5)", verdict="proved", needs=["bias/definition-1"])
+statement = Statement(
+    "bias/data-subspace",
+    source="2402.18551 Eq. (5)",
+    verdict="proved",
+    needs=["bias/definition-1"],
+    known=["a square matrix with trivial kernel is invertible"],
+)
 
 # The k rows of G are a basis of F, chosen among the generators, as vectors of length N = V d; b are the log-odds.
 k, N, r = sp.symbols("k N r", integer=True, positive=True)

@@ -23,6 +23,7 @@ statement = Statement(
     source="2402.18551 Def. 2, Eq. (6a), (6b)",
     verdict="proved",
     needs=["bias/definition-1", "bias/data-subspace"],
+    known=["a compact set has a point nearest to 0", "linear programs over the rationals have rational solutions"],
 )
 
 

@@ -19,7 +19,11 @@ from ..kit.rational import dot
 from ..statement import Statement
 
 statement = Statement(
-    "bias/definition-3", source="2402.18551 Def. 3", verdict="proved", needs=["bias/definition-2", "bias/data-subspace"]
+    "bias/definition-3",
+    source="2402.18551 Def. 3",
+    verdict="proved",
+    needs=["bias/definition-2", "bias/data-subspace"],
+    known=["a closed set that is not empty has a point nearest to 0"],
 )
 
 

@@ -13,7 +13,12 @@ import sympy as sp
 from ..kit.algebra import is_zero
 from ..statement import Statement
 
-statement = Statement("bias/entropy-dirichlet", source="derived", verdict="proved")
+statement = Statement(
+    "bias/entropy-dirichlet",
+    source="derived",
+    verdict="proved",
+    known=["Beta integrals", "moments of the Dirichlet law"],
+)
 
 S, s, t = sp.symbols("S s t", positive=True)
 psi = sp.digamma

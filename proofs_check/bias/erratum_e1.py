@@ -19,6 +19,7 @@ statement = Statement(
     verdict="refuted as written",
     repair="proved",
     needs=["bias/loss", "bias/theorem-1-boundary"],
+    known=["a continuous function on a compact set has a minimum"],
 )
 
 

@@ -6,7 +6,8 @@ force B^2 = (13/2) log(3)^2. Repaired: nothing about P_F W_B is needed, since ev
     CE(W) - H  >=  sum_j pi_j (-log(1 - eps_j))  >=  pi_j log(1 + e^-a / A),
 
 with eps_j the mass off the support, a = l_z - l_v any margin of context j and A = sum_{z' in S_j} e^(l_z' - l_z). If
-margins of W fall short by a fixed fraction delta, this exceeds the loss C e^-R of the genie for all large B.
+margins of W_B fell short by a fixed fraction delta, this would exceed the loss C e^-R of the genie for all large B, as
+A stays bounded (`bias/lemma-4`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import sympy as sp
 
 from ..kit.algebra import is_zero
+from ..kit.generic import nonnegative_from_zero
 from ..statement import Statement
 
 statement = Statement(
@@ -21,7 +23,8 @@ statement = Statement(
     source="2402.18551 Thm 1, case (ii)",
     verdict="refuted as written",
     repair="proved",
-    needs=["bias/split", "bias/theorem-1-boundary", "bias/theorem-1-genie"],
+    needs=["bias/split", "bias/theorem-1-boundary", "bias/theorem-1-genie", "bias/lemma-4"],
+    known=["Lagrange multipliers: at a minimiser on a sphere the gradient is a multiple of the point"],
 )
 
 P = (sp.Rational(3, 4), sp.Rational(1, 4), sp.Integer(0))
@@ -66,10 +69,15 @@ def nonnegative() -> bool:
 
 
 @statement.proves(
-    "margins at most (1 - delta) B/N: the exponent exceeds the genie's, -R with R = sqrt(B^2 - w^2)/N, without bound"
+    "a margin of at most (1 - delta) B/N + K: log(1 + x) >= x/2 for x = e^-a/A <= 1, and the log of pi x/2 over C e^-R,"
+    " R = sqrt(B^2 - w^2)/N, grows like delta B/N: without bound"
 )
 def misaligned() -> bool:
-    B, N, w, delta = sp.symbols("B N w delta", positive=True)
+    B, N, w, delta, K, A, C, share = sp.symbols("B N w delta K A C pi", positive=True)
     R = sp.sqrt(B**2 - w**2) / N
-    rate = sp.limit((R - (1 - delta) * B / N) / B, B, sp.oo)
-    return bool(sp.simplify(rate - delta / N) == 0 and (delta / N).is_positive)
+    ratio = (sp.log(share / 2) - sp.log(A) - (1 - delta) * B / N - K) - (sp.log(C) - R)
+    u = sp.Symbol("u", nonnegative=True)  # x = 1/(1 + u)
+    half = sp.factor(1 / (2 + u) - 1 / (1 + u) / 2)  # x/(1 + x) - x/2, and log(1 + x) >= x/(1 + x)
+    x = sp.Symbol("x", nonnegative=True)
+    below = bool(half.is_nonnegative) and nonnegative_from_zero(sp.log(1 + x) - x / (1 + x), x)
+    return below and bool(sp.simplify(sp.limit(sp.expand(ratio / B), B, sp.oo) - delta / N) == 0)

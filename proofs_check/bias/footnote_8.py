@@ -2,8 +2,8 @@
 
 Sampled contexts satisfy strong growth, E ||G||^2 <= rho ||grad CE||^2 (`bias/strong-growth`, independent embeddings).
 So with W_{k+1} = W_k - eta G_k, E G_k = grad CE(W_k), 0 < eta <= 1/(rho L), L a smoothness constant, on compatible and
-NTP-separable data, almost surely CE(W_k) -> H, P_F W_k -> W*, cos(W_k, W_mm) -> 1. Besides the steps below the proof
-uses that nonnegative supermartingales, and martingales bounded in L^2, converge almost surely (Doob).
+NTP-separable data, almost surely CE(W_k) -> H, P_F W_k -> W*, cos(W_k, W_mm) -> 1. (Where CE -> H, the distance of
+P_F W_k to W* and the growth of W_k follow as for gradient descent, from the same explicit bounds.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,19 @@ statement = Statement(
     "bias/footnote-8",
     source="2402.18551 fn. 8",
     verdict="proved",
-    needs=["bias/strong-growth", "bias/smoothness", "bias/lemma-4", "bias/erratum-E8", "bias/theorem-1-genie"],
+    needs=[
+        "bias/strong-growth",
+        "bias/smoothness",
+        "bias/lemma-3",
+        "bias/lemma-4",
+        "bias/erratum-E8",
+        "bias/theorem-1-genie",
+        "bias/theorem-2",
+    ],
+    known=[
+        "nonnegative supermartingales, and martingales bounded in L^2, converge almost surely (Doob)",
+        "Fatou's lemma; conditional expectations",
+    ],
 )
 
 eta, L, rho, g = sp.symbols("eta L rho g", positive=True)  # g = ||grad CE||
@@ -34,13 +46,15 @@ def descent() -> bool:
 
 
 @statement.proves(
-    "FALL sums to at most CE(W_0) - H, so sum eta^2 rho E g^2 <= 2 eta rho (CE(W_0) - H): squared steps have a "
-    "finite expected sum"
+    "expected FALLs telescope to at most CE(W_0) - H (by induction): sum eta^2 rho E g^2 <= 2 eta rho (CE(W_0) - H), "
+    "squared steps have a finite expected sum"
 )
 def squares() -> bool:
-    excess = sp.Symbol("excess", positive=True)
+    excess, first, now, after = sp.symbols("excess CE_0 CE_k CE_k1", positive=True)  # expectations
+    most = first - now  # of the sum of E FALL so far; one more is at most now - after
+    induction = is_zero(most + (now - after) - most.subs(now, after)) and most.subs(now, first) == 0
     total = sp.solve(sp.Eq(eta / 2 * g**2, excess), g**2)[0]  # of g^2, over all steps
-    return is_zero(eta**2 * rho * total - 2 * eta * rho * excess)
+    return induction and is_zero(eta**2 * rho * total - 2 * eta * rho * excess)
 
 
 @statement.proves(
@@ -62,13 +76,16 @@ def distance() -> bool:
 def loss() -> bool:
     k, C, a, N, excess = sp.symbols("k C a N excess", positive=True)
     bound = C / k + ((a + N * sp.log(k)) ** 2 + 2 * eta * rho * excess) / (2 * eta * k)
-    return bool(sp.limit(bound, k, sp.oo) == 0)
+    # summed, with E CE falling: 2 eta k (E CE_k - CE(W)) <= ||W_0 - W||^2 + the squared steps; CE(W) - H <= C/k
+    most, level = sp.symbols("E_CE_k CE_W", real=True)
+    summed = sp.solve(sp.Eq(2 * eta * k * (most - level), (a + N * sp.log(k)) ** 2 + 2 * eta * rho * excess), most)[0]
+    same = is_zero(sp.expand(summed.subs(level, C / k) - bound))
+    return same and bool(sp.limit(bound, k, sp.oo) == 0)
 
 
 @statement.proves(
     "direction: with D = -eta P_o G, noise m = -eta P_o (G - grad), r = ||o_k||, U = W_mm/||W_mm||, alpha in (0, "
-    "1) and"
-    "<grad, o_k> >= (1+alpha) r <grad, U>: <D - m, U> >= (r' - r)/(1+alpha) - ||D||^2/(2 (1+alpha) r) - <m, "
+    "1) and <grad, o_k> >= (1+alpha) r <grad, U>: <D - m, U> >= (r' - r)/(1+alpha) - ||D||^2/(2 (1+alpha) r) - <m, "
     "o_k>/((1+alpha) r)"
 )
 def one_step() -> bool:
@@ -95,10 +112,19 @@ def noise() -> bool:
 
 
 @statement.proves(
-    "so <o_k, U> >= r_k/(1+alpha) - c with a finite random c, and r_k -> infinity: liminf cos >= 1/(1+alpha), for "
-    "every alpha"
+    "summed from the (random) k_0 on with r_k >= R: <o_k, U> >= r_k/(1+alpha) - c, c finite; r_k -> infinity: "
+    "liminf cos >= 1/(1+alpha), for every alpha"
 )
 def limit() -> bool:
-    alpha, r, c = sp.symbols("alpha r c", positive=True)
+    alpha, r, c, R = sp.symbols("alpha r c R", positive=True)
+    first, new, along, across = sp.symbols("first new along across", real=True)  # noise: <m, U>, <m, o_k>/r
+    start, size, squares, above, spare = sp.symbols("start size squares above spare", nonnegative=True)
+    # sums so far: of ||D||^2, and of the two parts of the noise
+    bound = first + (r - start) / (1 + alpha) - squares / (2 * R) + along - across / (1 + alpha)
+    more, noise = sp.symbols("m_U m_o", real=True)
+    gain = (new - r - noise) / (1 + alpha) - size / (2 * (1 + alpha) * r) + more + spare
+    sums = {r: new, squares: squares + size, along: along + more, across: across + noise}
+    left = (bound + gain - bound.subs(sums, simultaneous=True)).subs(r, R + above)
     bound = sp.limit((r / (1 + alpha) - c) / r, r, sp.oo)
-    return is_zero(bound - 1 / (1 + alpha)) and sp.limit(bound, alpha, 0, "+") == 1
+    end = is_zero(bound - 1 / (1 + alpha)) and sp.limit(bound, alpha, 0, "+") == 1
+    return bool(end and sp.factor(left).is_nonnegative)

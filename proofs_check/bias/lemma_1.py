@@ -22,6 +22,7 @@ statement = Statement(
     source="2402.18551 Lemma 1",
     verdict="proved",
     needs=["bias/definition-1", "bias/definition-2", "bias/data-subspace"],
+    known=["a square matrix with trivial kernel is invertible"],
 )
 
 V, d, m, r = sp.symbols("V d m r", integer=True, positive=True)

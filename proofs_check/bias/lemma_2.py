@@ -18,6 +18,7 @@ statement = Statement(
     source="2402.18551 Lemma 2",
     verdict="proved",
     needs=["bias/smoothness", "bias/theorem-1-genie", "bias/loss"],
+    known=["the fundamental theorem of calculus"],
 )
 
 eta, L, g, k, C, N, a = sp.symbols("eta L g k C N a", positive=True)

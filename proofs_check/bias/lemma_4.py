@@ -21,6 +21,7 @@ statement = Statement(
     source="2402.18551 Lemma 4 (1), (2)",
     verdict="proved",
     needs=["bias/split", "bias/lemma-2", "bias/lemma-3", "bias/theorem-1-genie", "bias/erratum-E5", "bias/erratum-E11"],
+    known=["singular value decompositions"],
 )
 
 n, r, t, p, q = sp.symbols("n r t p q", positive=True)

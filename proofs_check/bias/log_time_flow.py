@@ -24,6 +24,7 @@ statement = Statement(
     source="derived",
     verdict="proved",
     needs=["bias/sharp-gd-expansion", "bias/sharp-gd-finite", "bias/sharp-gd-duals", "bias/offset"],
+    known=["comparison of solutions of differential inequalities"],
 )
 
 # One token of a context: its exponential a; all exponentials on the support (A) and off it (B).

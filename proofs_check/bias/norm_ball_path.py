@@ -22,6 +22,7 @@ statement = Statement(
     source="derived (D9)",
     verdict="proved",
     needs=["bias/split", "bias/theorem-1-genie", "bias/definition-2"],
+    known=["the axioms of a norm", "bounded sequences have convergent subsequences"],
 )
 
 B, R, V, D, n, spread, finite, best = sp.symbols("B R V D n spread W* W'", positive=True)  # norms of W* and W'
@@ -55,11 +56,11 @@ def hellinger() -> bool:
 
 
 @statement.proves(
-    "tail >= (1/2n) e^-m/V e^-spread, m any margin, if at most 1/n: so m >= R - D - spread - log(2 n V^2)"
+    "tail >= (1/2n) e^-m/V e^-spread, m any margin, if it is at most log(2)/n: m >= R - D - spread - log(2 n V^2)"
 )
 def margins() -> bool:
     # the odds of v are at least e^-(l_z - l_v) / (V e^spread), spread the largest in-support difference;
-    # log(1 + y) >= y/2 on [0, 1]; contexts weigh at least 1/n
+    # contexts weigh at least 1/n, so log(1 + y) <= log 2: y <= 1, where log(1 + y) >= y/2
     m, y, slack = sp.symbols("m y slack", nonnegative=True)
     half = sp.factor(sp.diff(sp.log(1 + y) - y / 2, y).subs(y, 1 / (1 + slack))).is_nonnegative is True
     lower = sp.log(sp.exp(-m - spread) / (2 * n * V))

@@ -18,6 +18,7 @@ statement = Statement(
     source="2402.18551 Remark 1",
     verdict="proved",
     needs=["bias/definition-2", "bias/data-subspace", "bias/one-hot", "classical/cover-wendel"],
+    known=["the binomial theorem"],
 )
 
 n, d = sp.symbols("n d", integer=True, positive=True)

@@ -21,6 +21,7 @@ import sympy as sp
 
 from ..kit.algebra import is_zero
 from ..kit.generic import nonnegative_from_zero
+from ..kit.matrices import matrices, transpose, vanishes
 from ..statement import Statement
 
 statement = Statement(
@@ -29,6 +30,7 @@ statement = Statement(
     verdict="refuted as written",
     repair="proved",
     needs=["bias/theorem-1-boundary", "bias/theorem-1-genie", "bias/norm-ball-path", "bias/lemma-4", "bias/split"],
+    known=["Cauchy-Schwarz", "KKT conditions", "smooth functions with a positive definite Hessian are strongly convex"],
 )
 
 x, y, s, log, N = sp.symbols("x y s l N", positive=True)  # N = ||W_mm||
@@ -87,6 +89,7 @@ def direction() -> bool:
 def finite_part() -> bool:
     slack, r, mu = sp.symbols("slack r mu", positive=True)
     more = sp.expand((1 + slack) * s - s).is_positive is True  # softmax s with nu = 1 + slack, on either side
+    # P_F grad CE = -r W_F, and it is within C eps of grad CE_F: on the support softmax = (1 - eps) q
     # CE_F is mu-convex near W*: ||P_F W_r - W*|| <= ||grad CE_F|| / mu, KL <= ||grad CE_F||^2 / (2 mu)
     gradient = r * C + c * r * sp.log(1 / r)
     order = sp.limit(gradient.subs(r, sp.exp(-log)) / (sp.exp(-log) * log), log, sp.oo)
@@ -123,7 +126,10 @@ def active() -> bool:
     peak = sp.solve(sp.diff(x * sp.exp(-x), x), x) == [1]
     grows = nonnegative_from_zero(sp.exp(u) - u - 1, u)
     square = alpha**2 / c - alpha * u - (alpha * u - c * u**2) - (alpha / sp.sqrt(c) - sp.sqrt(c) * u) ** 2
-    return peak and grows and is_zero(square)
+    A, b, a = matrices("A b a")  # rows a_i: W_o = A^T b, W_mm = A^T alpha
+    move = transpose(A) * (b - rho * a)
+    same = vanishes(transpose(move) * move - transpose(b - rho * a) * (A * move))
+    return peak and grows and is_zero(square) and same
 
 
 @statement.proves("inactive terms and their b_i, with x_i >= -C sqrt rho, tend to 0: so active x_i are bounded")

@@ -2,10 +2,10 @@
 
 Wendel: m random signs make m vectors in general position in D dimensions lie in a half-space with chance w(m, D) =
 2^(1-m) sum_{i<D} C(m-1, i); its middle D = m/2 is d/m = ((S-1) + (V-S)/2)/(V-1) with sum_j (V - S_j) margins. For V =
-3, S_j = 2, d = 2, m = 3 the heuristic says 11/36; the truth is 5/36: with supports {1,2}, {1,2}, {1,3} no data is
-separable, since w_1 = w_2 is forced, while w(3, 1) = 1/4. Repaired: separable data with a token off a support needs D
-> 0; for V = 2 the heuristic is exact (embeddings in general position). What the thresholds are for V > 2 is an open
-question, and no part of this statement.
+3, S_j = 2, d = 2, m = 3, supports and signs of embeddings drawn evenly, the heuristic says 11/36; three points with all
+signs give 5/36: with supports {1,2}, {1,2}, {1,3} no data is separable, since w_1 = w_2 is forced, while w(3, 1) = 1/4.
+Repaired: separable data with a token off a support needs D > 0; for V = 2 the heuristic is exact (embeddings in general
+position, signs or next tokens even). What the thresholds are for V > 2 is an open question, no part of this statement.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ statement = Statement(
     "bias/sharp-gd-direction",
     source="derived (D4.4)",
     verdict="proved",
-    needs=["bias/sharp-gd-expansion", "bias/sharp-gd-finite"],
+    needs=["bias/sharp-gd-expansion", "bias/sharp-gd-finite", "bias/offset"],
 )
 
 N, s, u = sp.symbols("N s u", positive=True)

@@ -2,9 +2,10 @@
 
 The limit holds; the rate does not: lambda = lambda_min(G diag alpha) takes only the active constraints into account,
 and an inactive constraint of slack theta = <a, W_mm> - 1 < lambda leaves an error like k^-theta. Repaired (hypotheses
-of `bias/sharp-gd-expansion`): the error is O(k^-nu) for every nu < min(lambda, theta), where lambda <= 1 always, and
-k^-lambda is attained. Inactive products tend to 0. Where the active normals are linearly dependent the QP has several
-alpha, and the limit is the one of the form pi_j c_i e^(-<a_i, X>): the weights pi choose it.
+of `bias/sharp-gd-expansion`): the error is O(k^-nu) for every nu < min(lambda, theta), where lambda is the least
+positive eigenvalue and lambda <= 1 always; k^-lambda is attained (in flow). Inactive products tend to 0. Where the
+active normals are linearly dependent the QP has several alpha, and the limit is the one of the form
+pi_j c_i e^(-<a_i, X>): the weights pi choose it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sympy as sp
 
 from ..kit.algebra import is_zero
 from ..kit.data import Data
+from ..kit.rational import dot
 from ..statement import Statement
 
 statement = Statement(
@@ -23,6 +25,7 @@ statement = Statement(
     verdict="refuted as written",
     repair="proved",
     needs=["bias/sharp-gd-expansion", "bias/sharp-gd-finite", "bias/offset"],
+    known=["l'Hospital's rule"],
 )
 
 t, y, alpha, w = sp.symbols("t y alpha w", positive=True)
@@ -31,15 +34,16 @@ HALF = Fraction(1, 2)
 
 @statement.refutes("V = 2, h = 1 and 3/2, flow: lambda = 1, theta = 1/2, and sqrt(t) (t pi softmax/alpha - 1) -> -3")
 def slower() -> bool:
-    svm = Data([[Fraction(1)], [3 * HALF]], [[Fraction(1), Fraction(0)]] * 2, [HALF, HALF]).svm
+    data = Data([[Fraction(1)], [3 * HALF]], [[Fraction(1), Fraction(0)]] * 2, [HALF, HALF])
+    slacks = [] if data.svm.point is None else [dot(data.svm.point, a) - 1 for a in data.margins.values()]
     # w = W_1 - W_2 > 0 moves by dw/dt = 2 sum pi h/(1 + e^(h w)); with y = e^(w/2), t is the integral of a rational
     # function of y, and the limit is that of the quotient of derivatives
-    speed = 2 * (sp.Rational(1, 2) / (1 + y**2) + sp.Rational(3, 4) / (1 + y**3))
+    speed = sum(sp.Rational(h) / (1 + y ** sp.Rational(2 * h)) for (h,) in data.embeddings)
     time = sp.cancel(2 / y / speed)  # dt/dy
     gap = sp.limit(time - 2 * y, y, sp.oo)  # of (t - y^2)/y, hence of sqrt(t) (t/(1 + y^2) - 1), as t/y^2 -> 1
     leading = sp.limit(time / (2 * y), y, sp.oo)
-    rate = 2 * svm.multipliers[0]  # G = ||(1, -1)||^2 = 2
-    solution = svm.point == [HALF, -HALF] and svm.multipliers == [HALF, 0]
+    rate = 2 * data.svm.multipliers[0]  # G = ||(1, -1)||^2 = 2
+    solution = slacks == [0, HALF] and data.svm.multipliers == [HALF, 0]
     return bool(solution and rate == 1 and gap == -3 and leading == 1)
 
 
@@ -77,7 +81,21 @@ def one_is_a_rate() -> bool:
     return is_zero((alpha * entry * inner).subs(inner, 1) - alpha * entry) and not is_zero(alpha * entry * (inner - 1))
 
 
-@statement.proves("|e^-x - 1 + x| <= x^2 e^|x|/2: modes fall by 1 - (lambda - o(1))/k as r tends to 0")
+@statement.proves(
+    "the part on F, o(1/k) by `bias/sharp-gd-finite`, adds o(k^-2): its Hessian entries off the support are O(1/t)"
+)
+def forcing() -> bool:
+    # logits on the support move by g, with mean m; an off-support token of share s then feels s (0 - m (1 - sum s))
+    mean, p, others = sp.symbols("m pi others", positive=True)
+    share = (alpha / p / t) / (1 + (alpha / p + others) / t)
+    entry = p * share * (0 - mean / (1 + (alpha / p + others) / t))
+    return is_zero(sp.limit(entry * t, t, sp.oo) + alpha * mean)
+
+
+@statement.proves(
+    "|e^-x - 1 + x| <= x^2 e^|x|/2: modes fall by 1 - (lambda - o(1))/k as r tends to 0, with a forcing O(k^-1-min("
+    "theta, 1)): O(k^-nu) by the step `decay` of `bias/sharp-gd-expansion`"
+)
 def remainder() -> bool:
     # both differences are 0 with their first derivative at 0, and their second derivatives are positive for x > 0
     x = sp.Symbol("x", positive=True)

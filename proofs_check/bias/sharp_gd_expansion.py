@@ -21,6 +21,7 @@ from __future__ import annotations
 import sympy as sp
 
 from ..kit.algebra import is_zero
+from ..kit.generic import nonnegative_from_zero
 from ..statement import Statement
 
 statement = Statement(
@@ -28,6 +29,10 @@ statement = Statement(
     source="derived (D4)",
     verdict="proved",
     needs=["bias/split", "bias/smoothness", "bias/definition-3", "bias/any-data"],
+    known=[
+        "a continuous function that grows without bound has a minimum; definite forms are at least const |x|^2",
+        "a decreasing summand has sums near its integral; summable increments make a sequence converge",
+    ],
 )
 
 # x = 1/t, y = x^theta. One context of weight p: one active token (multiplier alpha), all other active ones (beta), all
@@ -56,10 +61,9 @@ def sum_of_multipliers() -> bool:
 
 @statement.proves("X exists: it minimises sum c_i e^(-x_i) + alpha_i x_i, whose terms grow to both sides")
 def potential() -> bool:
-    coordinate = sp.Symbol("x_i", real=True)
-    term = c * sp.exp(-coordinate) + alpha * coordinate
-    grows = [sp.limit(term, coordinate, end) == sp.oo for end in (-sp.oo, sp.oo)]
-    return all(grows) and is_zero(sp.diff(term, coordinate) + c * sp.exp(-coordinate) - alpha)
+    term = c * sp.exp(-n) + alpha * n  # n = x_i
+    grows = all(sp.limit(term, n, end) == sp.oo for end in (-sp.oo, sp.oo))
+    return grows and is_zero(sp.diff(term, n) + c * sp.exp(-n) - alpha)
 
 
 @statement.proves("(1) at U: pi softmax_v = alpha/t + O(t^-2) if active, with sum alpha a = W_mm; else O(t^-1-theta)")
@@ -70,71 +74,71 @@ def residual_off_f() -> bool:
 
 @statement.proves("(1) at U, in-support: pi (softmax_z - q_z) = (pi q_z (d_z - q d) - q_z sum alpha)/t + O(t^-1-m)")
 def residual_on_f() -> bool:
-    # The first part is the Hessian of CE_F applied to v, the second the force of the tail: by definition of v they
-    # cancel on F. d_z and its mean q d = m are expanded to second order, alpha sums over active tokens.
+    # Hessian of CE_F applied to v, and force of the tail: they cancel on F by definition of v. m = q d; alpha is a sum.
     softmax = q * (1 + x * d + x**2 * d2) / (1 + x * m + x**2 * m2) / (1 + x * alpha / p * (1 + x * n) + x * y * c)
     rest = p * (softmax - q) - x * (p * q * (d - m) - q * alpha)
-    at_zero = rest.subs(y, 0)
-    return bounded(at_zero / x**2) and bounded((rest - at_zero) / (x * y))
+    return bounded(rest.subs(y, 0) / x**2) and bounded((rest - rest.subs(y, 0)) / (x * y))
 
 
-@statement.proves("(1) d/dx log sum q_z exp(x d_z) at 0 is q d; diag(q) d - q (q d) has the entries q_z (d_z - q d)")
+@statement.proves("(1) log sum q_z e^(x d_z + y g_z) has slope q d and Hessian sum g_z q_z (d_z - q d) at 0: any S_j")
 def hessian_form() -> bool:
-    weights, slopes = sp.symbols("q1:4", positive=True), sp.symbols("d1:4", real=True)
-    mean = sum(w * s for w, s in zip(weights, slopes, strict=True))
-    level = sp.log(sum(w * sp.exp(x * s) for w, s in zip(weights, slopes, strict=True)))
-    normed = {weights[2]: 1 - weights[0] - weights[1]}
-    image = (sp.diag(*weights) - sp.Matrix(weights) * sp.Matrix([weights])) * sp.Matrix(slopes)
-    entries = sp.Matrix([w * (s - mean) for w, s in zip(weights, slopes, strict=True)])
-    return is_zero((sp.diff(level, x).subs(x, 0) - mean).subs(normed)) and is_zero(image - entries)
+    z, size = sp.symbols("z S", integer=True, positive=True)
+    w, first, second = (sp.IndexedBase(name, real=True) for name in ("w", "d", "g"))
+    sums = [sp.Sum(w[z] * part, (z, 1, size)) for part in (1, first[z], second[z], first[z] * second[z])]
+    level = sp.log(sp.Sum(w[z] * sp.exp(x * first[z] + y * second[z]), (z, 1, size)))
+    slope, mixed = (sp.expand(sp.diff(level, *by).subs({x: 0, y: 0}).doit()) for by in ((x,), (x, y)))
+    image = sums[3] - sums[1] * sums[2]  # sum g_z w_z (d_z - sum w d), for sum w = 1
+    return is_zero((slope - sums[1]).subs(sums[0], 1)) and is_zero((mixed - image).subs(sums[0], 1))
 
 
-@statement.proves("(1) U moves by eta/t W_mm + O(k^-2) a step: log(1 + 1/k) = 1/k + O(k^-2), 1/k - 1/(k+1) = O(k^-2)")
+@statement.proves(
+    "(1) U moves by eta/t W_mm + O(k^-2) a step, log(1 + 1/k) = 1/k + O(k^-2), 1/k - 1/(k+1) = O(k^-2); (2) the misses "
+    "k^(-1-m) have an integral of 1/m, so their sum is finite, and ||W_k - U|| <= its first value + const"
+)
 def increments() -> bool:
-    first = sp.limit(k**2 * (sp.log(1 + 1 / k) - 1 / k), k, sp.oo)
-    return bool(first == -sp.Rational(1, 2)) and bool(sp.limit(k**2 * (1 / k - 1 / (k + 1)), k, sp.oo) == 1)
+    small, first, last = sp.Symbol("m", positive=True), sp.log(1 + 1 / k) - 1 / k, 1 / k - 1 / (k + 1)
+    limits = [sp.limit(k**2 * f, k, sp.oo) for f in (first, last)]
+    return limits == [-sp.Rational(1, 2), 1] and is_zero(sp.integrate(k ** (-1 - small), (k, 1, sp.oo)) - 1 / small)
 
 
-@statement.proves("(2) 0 <= h <= L, eta < 2/L: 1 - eta h, the spectrum of a mean Hessian, is in [-1 + const, 1]")
+@statement.proves(
+    "(2), (3) 0 <= h <= L, eta < 2/L: 1 - eta h, the spectrum of 1 - eta (mean Hessian), is in [-1 + c, 1], c = "
+    "2 - eta L; for h >= mu/k it is at most 1 - eta mu/k in size, once k >= eta mu/c"
+)
 def nonexpansive() -> bool:
-    u, w = sp.symbols("u w", nonnegative=True)  # h = L u/(1+u), eta = (2/L) w/(1+w)
+    u, w, late = sp.symbols("u w late", nonnegative=True)  # h = L u/(1+u), eta = (2/L) w/(1+w)
     factor = 1 - 2 * u / (1 + u) * w / (1 + w)
-    above, below = sp.factor(1 - factor), sp.factor(1 + factor - 2 / (1 + w))  # the constant is 2 - eta L
-    return above.is_nonnegative is True and below.is_nonnegative is True
+    above, below = sp.factor(1 - factor), sp.factor(1 + factor - 2 / (1 + w))
+    small = sp.Symbol("s", positive=True)  # eta mu
+    lowest = (-1 + 2 / (1 + w)) + (1 - small / k)  # plus 1 - eta mu/k
+    room = sp.factor(lowest.subs(k, small * (1 + w) / 2 + late))
+    return all(part.is_nonnegative is True for part in (above, below, room))
 
 
-@statement.proves("(2) the misses sum_k k^(-1-m) <= 1 + 1/m are finite, so ||W_k - U|| <= its first value + const")
-def summable() -> bool:
-    small, t = sp.symbols("m t", positive=True)
-    return is_zero(sp.integrate(t ** (-1 - small), (t, 1, sp.oo)) - 1 / small)
-
-
-@statement.proves("(3) the Hessian form of a context is the sum over pairs of tokens of s_u s_w (x_u - x_w)^2: any V")
-def pairs() -> bool:
-    one, other = sp.symbols("x_u x_w")
-    moments = sp.symbols("S0:3")  # S_i = sum_u s_u x_u^i: sums over u and w of monomials factor
-    terms = sp.Poly((one - other) ** 2 / 2, one, other).terms()
-    double = sum(value * moments[i] * moments[j] for (i, j), value in terms)
-    return is_zero(double - (moments[0] * moments[2] - moments[1] ** 2))
-
-
-@statement.proves("(3) logits within R of U: softmax within e^(-2R), so pairs weigh >= const, active ones >= const/k")
+@statement.proves(
+    "(3) logits within R of U, softmax within e^(2R): in sum s_u s_w (x_u - x_w)^2 (`bias/smoothness`) pairs of the "
+    "support weigh >= const, active ones >= const/k"
+)
 def weights_of_pairs() -> bool:
     size, share, low, high = sp.symbols("R s a b", positive=True)
     # s_v e^delta / sum s e^delta' with all |delta| <= R: delta = -R + log(1 + a'), the mean = e^R / (1 + b)
-    ratio = share * (sp.exp(-size) * (1 + low)) / (sp.exp(size) / (1 + high)) - share * sp.exp(-2 * size)
-    at_least = sp.expand(ratio * sp.exp(2 * size)).is_positive is True
-    return at_least and bool(sp.limit((p * active / (1 + total)).subs(y, 0) / x, x, 0) == alpha)
+    over = share * (sp.exp(-size) * (1 + low)) / (sp.exp(size) / (1 + high)) - share * sp.exp(-2 * size)
+    under = share * sp.exp(2 * size) - share * (sp.exp(size) / (1 + low)) / (sp.exp(-size) * (1 + high))
+    between = all(sp.factor(sp.simplify(gap)).is_positive is True for gap in (over, under))
+    return between and bool(sp.limit((p * active / (1 + total)).subs(y, 0) / x, x, 0) == alpha)
 
 
-@statement.proves("(3) rho' <= (1 - mu/k) rho + C k^(-1-m) keeps rho <= K k^-nu if nu < mu, nu <= m, K >= C/(mu - nu)")
+@statement.proves(
+    "(3) rho' <= (1 - mu/k) rho + C k^(-1-m), rho = ||r_A||, keeps rho <= K k^-nu if nu < mu, nu <= m, and K >= "
+    "C/(mu - nu); and so does d rho/dk <= -(mu/k) rho + C k^(-1-m), in flow"
+)
 def decay() -> bool:
-    nu, mu, u = sp.symbols("nu mu u", positive=True)
-    # (1 + u)^-nu >= 1 - nu u: equal at 0, and the derivative of the difference is nu (1 - (1+u)^(-nu-1)) >= 0
-    bernoulli = (1 + u) ** -nu - (1 - nu * u)
-    slope = sp.simplify(sp.diff(bernoulli, u) / nu - (1 - (1 + u) ** (-nu - 1)))
+    nu, mu = sp.symbols("nu mu", positive=True)
+    u = sp.Symbol("u", nonnegative=True)  # 1 + 1/k = e^u; (1 + 1/k)^-nu >= 1 - nu/k
+    bernoulli = nonnegative_from_zero(sp.exp(-nu * u) - (1 - nu * (sp.exp(u) - 1)), u)
     left = (1 - nu / k) - (1 - mu / k)  # what is left for C k^(-1-m), over K k^-nu
-    return is_zero(slope) and is_zero(bernoulli.subs(u, 0)) and is_zero(left * k - (mu - nu))
+    flow = sp.simplify((sp.diff(k**-nu, k) + mu / k * k**-nu) * k ** (1 + nu))
+    return bernoulli and is_zero(left * k - (mu - nu)) and is_zero(flow - (mu - nu))
 
 
 @statement.proves("(3), (4) off A the Hessian is O(k^-1-theta): there logits move at inactive tokens alone")

@@ -22,15 +22,18 @@ statement = Statement(
     source="derived (D4.3)",
     verdict="proved",
     needs=["bias/sharp-gd-expansion"],
+    known=["continuous second derivatives, so v + o(1) in place of v does not change a limit"],
 )
 
 x, y, q, alpha, p, c, eta, mu = sp.symbols("x y q alpha p c eta mu", positive=True)
 k = sp.Symbol("k", positive=True)
 
 
-@statement.proves("k ||r_F|| contracts, up to e_k: (1 + 1/k) c <= (1 + c)/2 for k >= 2c/(1 - c), c = 1 - eta mu")
+@statement.proves(
+    "k ||r_F|| contracts, up to e_k: (1 + 1/k) c <= (1 + c)/2 for k >= 2c/(1 - c), c < 1 the norm of 1 - eta H on F"
+)
 def contracts() -> bool:
-    keep, extra = sp.symbols("keep extra", positive=True)  # eta mu = 1 - keep
+    keep, extra = sp.symbols("keep extra", positive=True)  # c: the largest |1 - eta h| for h in [mu, L], eta < 2/L
     late = 2 * keep / (1 - keep) + extra
     margin = sp.factor((1 - (1 - keep) / 2) - (1 + 1 / k) * keep)  # times 2k: (1 - keep) k - 2 keep
     return is_zero(margin * 2 * k - ((1 - keep) * k - 2 * keep)) and is_zero(

@@ -18,7 +18,7 @@ statement = Statement(
     "bias/sharp-gd-norm",
     source="derived (D4.2)",
     verdict="proved",
-    needs=["bias/sharp-gd-expansion", "bias/sharp-gd-duals"],
+    needs=["bias/sharp-gd-expansion", "bias/sharp-gd-duals", "bias/log-time-flow"],
 )
 
 N, s, ratio = sp.symbols("N s rho", positive=True)
@@ -52,7 +52,7 @@ def slope_tends() -> bool:
     return is_zero(sp.limit(norms[0] - norms[1], s, sp.oo) - (N * sp.log(ratio) + later - b))
 
 
-@statement.proves("in flow d||W||/ds = <W/||W||, dW/ds> with dW/ds -> W_mm: the limit is N")
+@statement.proves("in flow d||W||/ds = <W/||W||, dW/ds> with dW/ds -> W_mm (`bias/log-time-flow`): the limit is N")
 def flow() -> bool:
     f, g = sp.Function("f")(s), sp.Function("g")(s)
     chain = sp.diff(sp.sqrt(f**2 + g**2), s) - (f * f.diff(s) + g * g.diff(s)) / sp.sqrt(f**2 + g**2)

@@ -17,7 +17,13 @@ from ..kit.data import standard
 from ..kit.matrices import matrices, transpose, vanishes
 from ..statement import Statement
 
-statement = Statement("bias/smoothness", source="derived (D13)", verdict="proved", needs=["bias/loss"])
+statement = Statement(
+    "bias/smoothness",
+    source="derived (D13)",
+    verdict="proved",
+    needs=["bias/loss"],
+    known=["a symmetric matrix has an orthonormal eigenbasis; Hessians bounded by L make gradients Lipschitz"],
+)
 
 RATIO = sp.Rational(1, 2)
 

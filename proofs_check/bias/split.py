@@ -12,6 +12,7 @@ import sympy as sp
 
 from ..kit.algebra import is_zero
 from ..kit.data import draw
+from ..kit.generic import split
 from ..statement import Statement
 
 statement = Statement(
@@ -50,20 +51,20 @@ def tail() -> bool:
 
 @statement.proves("q depends on differences of in-support logits alone: it is 1 / sum_z' exp(-(l_z - l_z'))")
 def of_differences() -> bool:
-    logits = sp.symbols("l1:5", real=True)
-    shift = sp.Symbol("c", real=True)
-    moved = [sp.exp(x + shift) / sum(sp.exp(y + shift) for y in logits) for x in logits]
-    return all(is_zero(m - 1 / sum(sp.exp(y - x) for y in logits)) for m, x in zip(moved, logits, strict=True))
+    z, size = sp.symbols("z S", integer=True, positive=True)
+    logits, own = sp.IndexedBase("l"), sp.Symbol("l_z", real=True)
+    differences = split(sp.Sum(sp.exp(logits[z] - own), (z, 1, size)).expand(power_exp=True))
+    return is_zero(differences - sp.exp(-own) * sp.Sum(sp.exp(logits[z]), (z, 1, size)))
 
 
 @statement.proves(
-    "a matrix orthogonal to (e_z - e_z') h^T has equal logits at z and z' (V = 3, d = 3; other rows do not enter)"
+    "<(e_z - e_z') h^T, W> = (W h)_z - (W h)_z' for all V and d: W orthogonal to F has equal logits on supports"
 )
 def blind_to_the_complement() -> bool:
-    decoder = sp.MatrixSymbol("W", 3, 3).as_explicit()
-    h = sp.Matrix(sp.symbols("h1:4", real=True))
-    generator = sp.Matrix([[1], [-1], [0]]) * h.T
-    return is_zero((generator.T * decoder).trace() - ((decoder * h)[0] - (decoder * h)[1]))
+    v, z, y, i = sp.symbols("v z y i", integer=True)
+    w, h, delta = sp.IndexedBase("W"), sp.IndexedBase("h"), sp.KroneckerDelta
+    over_rows = sp.Sum((delta(v, z) - delta(v, y)) * h[i] * w[v, i], (v, -sp.oo, sp.oo)).doit()  # column i
+    return is_zero(over_rows - (w[z, i] * h[i] - w[y, i] * h[i]))
 
 
 @statement.confirms(

@@ -27,13 +27,10 @@ statement = Statement(
     "bias/split-normalised",
     source="derived (D7)",
     verdict="proved",
-    needs=[
-        "bias/split",
-        "bias/sharp-gd-expansion",
-        "bias/sharp-gd-direction",
-        "bias/offset",
-        "bias/smoothness",
-        "bias/any-data",
+    needs=["bias/split", "bias/sharp-gd-direction", "bias/offset", "bias/smoothness", "bias/any-data"],
+    known=[
+        "Cauchy-Schwarz; positive definite forms are at least const |x|^2",
+        "a strictly convex function with a minimum has bounded sublevel sets, and gradients that tend to 0 lead to it",
     ],
 )
 
@@ -41,14 +38,11 @@ N, eta, k, u = sp.symbols("N eta k u", positive=True)
 G, F, L = sp.symbols("G F L", positive=True)
 
 
-@statement.proves("||sum p_i a_i|| >= gamma: its product with W_mm is sum p_i <a_i, W_mm> >= 1 (and Cauchy)")
+@statement.proves("||sum p_i a_i|| >= gamma: its product with W_mm is sum p_i <a_i, W_mm> >= 1 = gamma ||W_mm||")
 def steep() -> bool:
     share, slack = sp.symbols("p_i slack_i", nonnegative=True)
     term = sp.expand(share * (1 + slack) - share)  # over sum p_i = 1
-    vectors = sp.symbols("v1:3 w1:3", real=True)
-    v, w = sp.Matrix(vectors[:2]), sp.Matrix(vectors[2:])
-    cauchy = v.dot(v) * w.dot(w) - v.dot(w) ** 2 - (v[0] * w[1] - v[1] * w[0]) ** 2  # in the plane of both
-    return term.is_nonnegative is True and is_zero(cauchy)
+    return term.is_nonnegative is True
 
 
 @statement.proves("(1) second order of a step <= eta_F^2 L ||g_F||^2 + eta^2 B G: loss falls by const (||g_F||^2 + G)")
@@ -74,11 +68,23 @@ def geometric() -> bool:
     return bool(ratio == 1) and sp.factor(step / N - step**2 * bound / 2).is_positive is True
 
 
-@statement.proves("(2) rho' <= q rho + C r^k with q < r < 1 keeps rho <= K r^k, K >= C/(r - q): P_F W -> W* linearly")
+@statement.proves(
+    "(1), (2) P_F g = grad CE_F + O(G): softmax_z - q_z = -eps q_z, others are at most eps; H_F >= const near W*, so "
+    "rho' <= q rho + C r^k, q < r < 1, for rho = ||P_F W - W*||, which keeps rho <= K r^k, K >= C/(r - q)"
+)
 def linear() -> bool:
-    q, gain, more, size = sp.symbols("q gain more C", positive=True)
+    q, gain, more, size, a, on, off = sp.symbols("q gain more C a on off", positive=True)
+    on_f = is_zero(a / (on + off) - a / on + off / (on + off) * a / on)
     r, bound = q + gain, size / gain + more
-    return sp.expand(r * bound - (q * bound + size)).is_positive is True
+    return on_f and sp.expand(r * bound - (q * bound + size)).is_positive is True
+
+
+@statement.proves("(3) errors: a + e over its length s is at most (||e|| + |r - s|)/s <= 2 ||e||/s off a/r, r = ||a||")
+def normalising() -> bool:
+    a, e = sp.symbols("a e", real=True)  # an entry
+    r, s, size, less = sp.symbols("r s size less", nonnegative=True)  # size = ||e||, |r - s| = size - less
+    entry = (a + e) / s - a / r - (e + (r - s) * (a / r)) / s
+    return is_zero(entry) and sp.expand(2 * size - (size + (size - less))).is_nonnegative is True
 
 
 @statement.proves("(3) W_mm gamma^2 is minus grad l on the line tau W_mm + X*: there p_i = alpha_i/N^2, sum p_i = 1")
@@ -92,19 +98,16 @@ def comparison() -> bool:
     return is_zero(sp.simplify(weight / total - alpha / N**2)) and bool(inactive == 0)
 
 
-@statement.proves(
-    "(3) with X = tau W_mm + Y, l = psi(Y) - tau: ||grad l||^2 = gamma^2 + ||grad psi||^2, steps <= eta N"
-)
+@statement.proves("(3) X = tau W_mm + Y has l = psi(Y) - tau, ||grad l||^2 = gamma^2 + ||grad psi||^2, steps <= eta N")
 def across() -> bool:
-    tau, y, b, c = sp.symbols("tau y b c", real=True)
+    tau, y, b, c, psi = sp.symbols("tau y b c psi'", real=True)
     sums = sp.Function("S", positive=True)(y)  # of exp(c_i - <b_i, Y>): e^-tau is a factor of every term of e^l
     factor = is_zero(sp.exp(c - tau - b * y) - sp.exp(-tau) * sp.exp(c - b * y))
     level = sp.log(sp.exp(-tau) * sums)
     slopes = is_zero(sp.diff(level, tau) + 1) and is_zero(sp.diff(level, y) - sp.diff(sp.log(sums), y))
     # d/dtau is <grad l, W_mm>: the part of grad l along W_mm is that over N, orthogonal to grad psi
-    psi = sp.Symbol("psi'", real=True)
-    norm = sp.sqrt((sp.diff(level, tau) / N) ** 2 + psi**2)
-    return factor and slopes and bool((norm**2 - 1 / N**2).is_nonnegative)
+    square = (sp.diff(level, tau) / N) ** 2 + psi**2
+    return factor and slopes and bool((square - 1 / N**2).is_nonnegative)
 
 
 @statement.proves(

@@ -5,8 +5,9 @@ pi_j > 0 the frequency, H = [h_1 .. h_m] of rank m, and CE = sum_j pi_j f_j. The
 
     E ||grad f_j||^2  <=  rho ||grad CE||^2,    rho = max ||h_j||^2 / (lambda_min(H^T H) min pi_j).
 
-With token z drawn from p_j too, the gradient is (s_j - e_z) h_j^T, and its second moment tends, as s_j -> p_j, to
-sum_j pi_j ||h_j||^2 (1 - ||p_j||^2), positive if a support has two tokens; ||grad CE||^2 tends to 0.
+With token z drawn from p_j too, the gradient is (s_j - e_z) h_j^T, of second moment
+sum_j pi_j ||h_j||^2 sum_z p_jz ||s_j - e_z||^2: not small if a support has two tokens, while ||grad CE||^2 tends to
+0. On compatible data s_j -> p_j, and it tends to sum_j pi_j ||h_j||^2 (1 - ||p_j||^2) > 0.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from ..kit.rational import rank
 from ..statement import Statement
 
 statement = Statement(
-    "bias/strong-growth", source="derived (D14); 2402.18551 fn. 8", verdict="proved", needs=["bias/loss"]
+    "bias/strong-growth",
+    source="derived (D14); 2402.18551 fn. 8",
+    verdict="proved",
+    needs=["bias/loss"],
+    known=["a symmetric matrix has an orthonormal eigenbasis"],
 )
 
 

@@ -23,7 +23,7 @@ from ..kit.matrices import matrices, transpose, vanishes
 from ..statement import Statement
 
 statement = Statement(
-    "bias/svm-structure", source="derived (D10)", verdict="proved", needs=["bias/definition-2", "bias/data-subspace"]
+    "bias/svm-structure", source="derived (D10)", verdict="proved", needs=["bias/definition-3", "bias/data-subspace"]
 )
 
 a, b = sp.symbols("a b", real=True)

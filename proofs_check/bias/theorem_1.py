@@ -21,6 +21,7 @@ statement = Statement(
     source="2402.18551 Thm 1",
     verdict="proved",
     needs=["bias/theorem-1-genie", "bias/theorem-1-lower", "bias/direction-certificate", "bias/lemma-4"],
+    known=["a continuous function on a compact set has a minimum (so W_B exists)"],
 )
 
 B, N, w, n, V, M, f = sp.symbols("B N w n V M f", positive=True)  # N = ||W_mm||, w = ||W*||

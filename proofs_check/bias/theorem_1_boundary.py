@@ -20,7 +20,8 @@ statement = Statement(
     "bias/theorem-1-boundary",
     source="2402.18551 Thm 1, proof (i), Eq. (24)",
     verdict="proved",
-    needs=["bias/loss", "bias/definition-2", "bias/definition-3"],
+    needs=["bias/loss", "bias/definition-2", "bias/definition-3", "bias/smoothness"],
+    known=["a continuous function on a compact set has a minimum"],
 )
 
 i, V, S = sp.symbols("i V S", integer=True, positive=True)

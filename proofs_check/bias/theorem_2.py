@@ -17,7 +17,7 @@ statement = Statement(
     "bias/theorem-2",
     source="2402.18551 Thm 2",
     verdict="proved",
-    needs=["bias/lemma-4", "bias/lemma-5", "bias/erratum-E12"],
+    needs=["bias/lemma-4", "bias/lemma-5", "bias/erratum-E12", "bias/smoothness"],
 )
 
 alpha, eta, rho, new = sp.symbols("alpha eta rho new", positive=True)  # rho_k, rho_{k+1}
@@ -63,29 +63,36 @@ def one_step() -> bool:
 
 
 @statement.proves(
-    "summed from k_0: rho_k - rho_k0 telescopes (by induction), and ||D_i||^2/rho_i <= ||D_i||^2/R, so c bounds "
-    "what is lost"
+    "summed from k_0 (induction): <o_k, U> >= <o_k0, U> + (rho_k - rho_k0)/(1+alpha) - sum_i ||D_i||^2/(2 (1+alpha) "
+    "rho_i), and with rho_i >= R the constant c covers what is lost"
 )
 def summed() -> bool:
-    K = sp.Symbol("K", integer=True, positive=True)
-    value = sp.Function("rho")
-    total = value(K) - value(0)
-    grows = is_zero(total.subs(K, K + 1) - total - (value(K + 1) - value(K))) and is_zero(total.subs(K, 0))
-    R, above, size = sp.symbols("R above size", nonnegative=True)
-    smaller = sp.factor(size / (R + 1) - size / (R + 1 + above))  # R + 1 for a positive radius
-    start, first = sp.symbols("start first", nonnegative=True)  # rho_k0, |<o_k0, U>|
-    c_covers = sp.expand(first + start - (first + start / (1 + alpha)))
-    return grows and bool(smaller.is_nonnegative and sp.factor(c_covers).is_nonnegative)
+    R = sp.Symbol("R", positive=True)
+    start, size, squares, spare, above = sp.symbols("rho_k0 size squares spare above", nonnegative=True)
+    first = sp.Symbol("first", real=True)  # <o_k0, U>; squares: the sum of ||D_i||^2 so far
+    bound = first + (rho - start) / (1 + alpha) - squares / (2 * R)
+    begins = is_zero(bound.subs({rho: start, squares: 0}) - first)
+    step = spare - size / (2 * (1 + alpha) * rho) + (new - rho) / (1 + alpha)
+    later = (bound + step - bound.subs({rho: new, squares: squares + size}, simultaneous=True)).subs(rho, R + above)
+    c = sp.Abs(first) + start + squares / (2 * R)
+    # |first| + first >= 0 is left out
+    covers = sp.expand(bound - (rho / (1 + alpha) - c) - sp.Abs(first) - first)
+    return begins and bool(sp.factor(later).is_nonnegative and sp.factor(covers).is_nonnegative)
 
 
 @statement.proves(
-    "sum ||D_i||^2 <= 2 eta/(2 - eta L) (CE(W_k0) - H): every term is a fall of CE (`bias/erratum-E12`), positive "
-    "factor for eta L <= 1"
+    "sum ||D_i||^2 <= F (CE(W_k0) - H), F = 2 eta/(2 - eta L) > 0 as eta L <= 1: every term is at most F times a fall "
+    "of CE (`bias/erratum-E12`), by induction"
 )
 def finite_sum() -> bool:
     slack, L = sp.Symbol("slack", nonnegative=True), sp.Symbol("L", positive=True)
     factor = (2 * eta / (2 - eta * L)).subs(L, 1 / (eta * (1 + slack)))
-    return bool(sp.factor(sp.simplify(factor)).is_positive)
+    before, now, after, rest = sp.symbols("CE_k0 CE_k CE_k1 rest", real=True)
+    most = factor * (before - now)  # of the sum so far
+    induction = is_zero(most + factor * (now - after) - most.subs(now, after)) and most.subs(now, before) == 0
+    below = sp.Symbol("above", nonnegative=True)  # CE_k - H
+    total = factor * (before - rest) - most.subs(now, rest + below)
+    return induction and bool(sp.factor(sp.simplify(factor)).is_positive and sp.factor(total).is_nonnegative)
 
 
 @statement.proves(

@@ -17,7 +17,12 @@ from ..kit.generic import split
 from ..kit.rational import rank
 from ..statement import Statement
 
-statement = Statement("capacity/jacobian-rank", source="2405.13718 (summary)", verdict="proved")
+statement = Statement(
+    "capacity/jacobian-rank",
+    source="2405.13718 (summary)",
+    verdict="proved",
+    known=["a continuous slope is bounded on a cube, and countably many sets of volume 0 have a union of volume 0"],
+)
 
 v, zeta = sp.symbols("v zeta", integer=True, positive=True)
 logit = sp.IndexedBase("l", real=True)

@@ -5,7 +5,8 @@ for all i with probability
 
     2^(1 - m) sum_{i < d} binomial(m - 1, i).
 
-So too, after Wendel, for random points whose distribution does not change when any of them changes its sign.
+So too, after Wendel, for random points, almost surely in general position, whose joint distribution does not change
+when any of them changes its sign; with such points the signs y_i may be fixed.
 
 Proof (Cover). Let C(m, d) be the number of sign patterns that can be separated. Adding x_m, a pattern of the first
 m - 1 points extends in both ways if some separating w is orthogonal to x_m, and in one way otherwise; the patterns of
@@ -25,7 +26,15 @@ from ..kit.generic import split
 from ..kit.rational import nearest, rank
 from ..statement import Statement
 
-statement = Statement("classical/cover-wendel", source="Cover; Wendel", verdict="proved")
+statement = Statement(
+    "classical/cover-wendel",
+    source="Cover; Wendel",
+    verdict="proved",
+    known=[
+        "induction on m",
+        "random points whose distribution no change of signs alters are distributed as with independent fair signs",
+    ],
+)
 
 m, d, i = sp.symbols("m d i", integer=True, positive=True)
 a, b, e = sp.symbols("a b e", positive=True)

@@ -1,6 +1,6 @@
 """Momentum on the dual closes the margin like log t / t^2; normalised descent does so like 1/t, plain like 1/log t.
 
-Exponential loss L, |x_i| <= 1, <x_i, u> >= gamma > 0 for a unit u; d_t = grad L(w_t) / L(w_t), g_(-1) = 0 and
+Exponential loss L, |x_i| <= 1, <x_i, u> >= gamma > 0 for a unit u; d_t = grad L(w_t) / L(w_t), w_0 = 0, g_(-1) = 0 and
 
     g_t = beta_t (g_(t-1) + d_t),   beta_t = t/(t+1),   w_(t+1) = w_t - theta (g_t + d_t),   theta = 1.
 
@@ -20,9 +20,10 @@ statement = Statement(
     verdict="open: source incomplete",
     missing=(
         "the algorithm word for word and the accelerated bound: that the smoothed margin -log L falls short of "
-        "gamma |w| by O(log t) only. What is proved here: momentum is a weighted mean of all d_s, and |w_T| grows like T^2"
+        "gamma |w| by O(log t) only. Proved here: momentum is a weighted mean of all d_s, and |w_T| grows like T^2"
     ),
     needs=["classical/primal-dual", "classical/nacson", "classical/soudry"],
+    known=["Cauchy-Schwarz"],
 )
 
 t, s, T = sp.symbols("t s T", integer=True, positive=True)

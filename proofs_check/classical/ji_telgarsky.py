@@ -24,6 +24,11 @@ statement = Statement(
     source="1803.07300",
     verdict="proved",
     needs=["bias/any-data", "classical/soudry", "classical/path-equals-gd"],
+    known=[
+        "Farkas' lemma, as in classical/soudry",
+        "near a minimum where the Hessian is positive definite a smooth function is strongly convex",
+        "Taylor's theorem",
+    ],
 )
 
 k, s, eta, mu, C = sp.symbols("k s eta mu C", positive=True)

@@ -4,7 +4,7 @@ L(x) = sum_i exp(-q_i(x)), each q_i smooth with q_i(c x) = c^h q_i(x) for c > 0,
 where L < 1; rho = |x|, M = log(1/L) / rho^h the smoothed margin, q_min the least of the q_i. Then
 
 (1) M does not fall; M <= q_min / rho^h <= M + log n / rho^h.
-(2) log L has the rate -L'/L^2 of order log(1/L)^(2 - 2/h): L is of order 1/(t (log t)^(2 - 2/h)), rho of (log t)^(1/h).
+(2) -L'/L^2 is of order log(1/L)^(2 - 2/h), so that L is of order 1/(t (log t)^(2 - 2/h)), rho of (log t)^(1/h).
 (3) Every limit u of x/rho is, up to a factor, a KKT point of min |x|^2/2 subject to q_i(x) >= 1: u = sum mu_i grad
     q_i(u), mu_i >= 0, and mu_i > 0 only where q_i(u) is least.
 (4) One-hot cross-entropy of a homogeneous model, L = sum_i log(1 + e^-q_i) with q_i = -log sum_v e^(-m_iv) over
@@ -21,11 +21,16 @@ from ..kit.algebra import is_zero
 from ..kit.generic import nonnegative_from_zero
 from ..statement import Statement
 
-statement = Statement("classical/lyu-li", source="1906.05890", verdict="proved")
+statement = Statement(
+    "classical/lyu-li",
+    source="1906.05890",
+    verdict="proved",
+    known=["Cauchy-Schwarz", "comparison of scalar differential equations", "spheres are compact"],
+)
 
-h, rho, loss, level, nu, speed, t = sp.symbols("h rho L level nu speed t", positive=True)  # level = log(1/L)
-c, C, M, s, more = *sp.symbols("c C M s", positive=True), sp.Symbol("more", nonnegative=True)
-# Euler: <x, grad q_i> = h q_i, so <x, x'> = h nu with nu = sum e^-q_i q_i; dL/dt = -speed^2, speed = |x'|.
+h, rho, loss, level, nu, speed, t, c, M, s = sp.symbols("h rho L level nu speed t c M s", positive=True)
+more = sp.Symbol("more", nonnegative=True)
+# level = log(1/L), speed = |x'|, nu = sum e^-q_i q_i. Euler: <x, grad q_i> = h q_i, so <x, x'> = h nu; L' = -speed^2.
 
 
 @statement.proves("Euler's identity <x, grad q> = h q: the derivative of q(c x) = c^h q(x) at c = 1")
@@ -37,9 +42,9 @@ def euler() -> bool:
 @statement.proves("q_i >= log(1/L), a term being at most the sum, so nu >= L log(1/L); and q_min <= log(n/L)")
 def nu_bound() -> bool:
     weight = sp.Symbol("weight", positive=True)  # e^-q_i, q_i = level + more
-    n, slack = sp.symbols("n slack", nonnegative=True)
     least = sp.expand(weight * (level + more) - weight * level)
-    return bool(least.is_nonnegative) and bool(((n + 1) * s * (1 + slack) - (n + 1) * s).expand().is_nonnegative)
+    # n e^-q_min - L is a sum of e^-q_min (1 - e^-more), q_i = q_min + more
+    return bool(least.is_nonnegative) and nonnegative_from_zero(1 - sp.exp(-more), more)
 
 
 @statement.proves("(1) speed >= <x, x'>/rho = h nu/rho: d log M/dt = speed^2/(L level) - h^2 nu/rho^2 >= 0")
@@ -59,9 +64,8 @@ def monotone() -> bool:
 def rate_below() -> bool:
     at = (level / M) ** (1 / h)
     bound = (h * level / at) ** 2
-    return is_zero(
-        sp.powsimp(sp.expand_power_base(bound / (h**2 * M ** (2 / h) * level ** (2 - 2 / h))), force=True) - 1
-    )
+    ratio = bound / (h**2 * M ** (2 / h) * level ** (2 - 2 / h))
+    return is_zero(sp.powsimp(sp.expand_power_base(ratio), force=True) - 1)
 
 
 @statement.proves(
@@ -131,14 +135,16 @@ def logistic() -> bool:
     same = is_zero(1 / sp.diff(-inverse, loss) - (1 - sp.exp(-loss)))
     one, two = sp.symbols("one two", nonnegative=True)  # 1 - e^-f of two parts
     union = sp.expand(one + two - (1 - (1 - one) * (1 - two)))
-    # so <x, x'> >= h nu with nu = sum -f' q >= g/|g'|, as (1) needs with log(1/L) and L in their places
-    return slope and same and union.is_nonnegative is True
+    # P = <x, x'> >= h sum -f' q_i >= h g/|g'|: d log(g/rho^h)/dt = speed^2 |g'|/g - h P/rho^2 >= 0 with speed >= P/rho
+    g, rate = sp.symbols("g |g'|", positive=True)
+    product = h * g / rate + more
+    change = (product / rho) ** 2 * rate / g - h * product / rho**2
+    return slope and same and union.is_nonnegative is True and sp.factor(change).is_nonnegative is True
 
 
 @statement.proves("(4) <x, grad q_i> = h sum w_v m_v >= h q_i, w_v = e^(q - m_v): the difference is the entropy of w")
 def soft_minimum() -> bool:
     m, q = sp.symbols("m q", real=True)
     weight = sp.exp(q - m)
-    share = sp.Symbol("w", nonnegative=True)
     entropy = is_zero(sp.expand_log(weight * (m - q) + weight * sp.log(weight), force=True).simplify())
-    return entropy and nonnegative_from_zero(share - sp.log(1 + share), share)
+    return entropy and nonnegative_from_zero(sp.log(1 + more), more)  # -log w, w = 1/(1 + more)

@@ -25,6 +25,7 @@ statement = Statement(
         "abstract is at hand. The first claim, the rate of normalised descent, is proved here in full"
     ),
     needs=["classical/soudry"],
+    known=["Cauchy-Schwarz", "integrals of decreasing functions bound their sums"],
 )
 
 c, T, t, gamma, A, start = sp.symbols("c T t gamma A start", positive=True)

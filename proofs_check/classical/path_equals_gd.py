@@ -1,8 +1,8 @@
 """Gradient descent on separable data goes in a direction if and only if the regularisation path does: the same one.
 
 f(w) = sum_i loss(<x_i, w>) with <x_i, w> >= gamma > 0 for some unit w = u0 and |x_i| <= X; the loss is convex,
-positive, decreasing to 0, with a Lipschitz derivative, so that f has a smoothness constant L. w_B minimises f in the
-ball of radius B; descent has 0 < eta <= 1/L, or is gradient flow, from any start. Then
+positive, decreasing to 0 (so strictly), with a Lipschitz derivative, so that f has a smoothness constant L. w_B is a
+minimum of f in the ball of radius B; descent has 0 < eta <= 1/L, or is gradient flow, from any start. Then
 
     w_B / B -> u   if and only if   w_k / |w_k| -> u.
 
@@ -26,6 +26,7 @@ statement = Statement(
     source="Ji-Dudik-Schapire-Telgarsky COLT 2020",
     verdict="proved",
     needs=["bias/erratum-E12"],
+    known=["Cauchy-Schwarz", "bounded sequences have convergent subsequences"],
 )
 
 eta, L, N, alpha, epsilon, K = sp.symbols("eta L N alpha epsilon K", positive=True)
@@ -74,6 +75,27 @@ def increments() -> bool:
 def direction() -> bool:
     C = sp.Symbol("C", positive=True)
     return bool(sp.limit(sp.limit((N / (1 + alpha) - C) / N, N, sp.oo), alpha, 0) == 1)
+
+
+@statement.proves(
+    "flow: |w - U|^2 has the derivative -2 <g, w - U>, and N = |w| has <-g, w>/N: (1), (2) without squares"
+)
+def flow() -> bool:
+    time, point, others = sp.symbols("t U others", positive=True)  # one coordinate, the squares of the others
+    w, slope = sp.Function("w")(time), sp.Symbol("g_r", real=True)
+    moves = {sp.diff(w, time): -slope}
+    distance = sp.diff((w - point) ** 2, time).subs(moves) + 2 * slope * (w - point)
+    length = sp.diff(sp.sqrt(w**2 + others), time).subs(moves) + slope * w / sp.sqrt(w**2 + others)
+    return is_zero(distance) and is_zero(length)
+
+
+@statement.proves("inf f = 0 along u0: by (1) f_K -> 0, and |w_K| -> infinity as f > 0; w + s u0 is lower, |w_B| = B")
+def diverges() -> bool:
+    excess, slack, s = sp.symbols("excess slack s", positive=True)
+    start = sp.Symbol("start", positive=True)  # excess = f(U), as small as one likes
+    reached = sp.limit(excess + start / (2 * eta * K), K, sp.oo) == excess
+    margin = sp.Symbol("m", real=True) + s * (sp.Symbol("gamma", positive=True) + slack)  # of w + s u0
+    return bool(reached) and bool(sp.diff(margin, s).is_positive) and sp.limit(margin, s, sp.oo) == sp.oo
 
 
 @statement.proves(

@@ -28,6 +28,7 @@ statement = Statement(
         "losses named in the abstract have the exponential tail on which the proof of classical/soudry rests"
     ),
     needs=["classical/soudry"],
+    known=["a sum of convex functions is convex"],
 )
 
 # x = e^-u_k, r = the sum of e^-u_i over the other i, any number of them

@@ -26,6 +26,7 @@ statement = Statement(
         "the conditions of the rate 1/t of the direction (with an active constraint of multiplier 0 it is log t / t), "
         "and in which sense O(log n / log t) is tight. The rate of the margin is proved here in full"
     ),
+    known=["Cauchy-Schwarz", "the triangle inequality"],
 )
 
 theta, gamma, G, T, n = sp.symbols("theta gamma G T n", positive=True)
@@ -93,8 +94,10 @@ def ratio() -> bool:
     claimed = gamma - (sp.log(n) + sp.Rational(1, 2)) / (theta * gamma * T)
     exact = is_zero((bound - claimed).subs(G, gamma * T))
     rises = is_zero(sp.diff(bound, G) - (sp.log(n) + sp.Rational(1, 2)) / (theta * G**2))
-    # a shorter w only raises a positive ratio
-    return exact and rises and sp.factor(1 / length - 1 / (length + less)).is_nonnegative is True
+    # a shorter w raises a positive ratio; a negative one is least at the shortest, |w| >= <w, u> >= theta gamma T
+    shortest = (theta * gamma**2 * T - sp.log(n) - sp.Rational(1, 2)) / (theta * gamma * T)
+    shorter = sp.factor(1 / length - 1 / (length + less)).is_nonnegative is True
+    return exact and rises and shorter and is_zero(shortest - claimed)
 
 
 @statement.confirms(

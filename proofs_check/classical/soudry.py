@@ -9,9 +9,11 @@ label of context j, and W_mm = sum alpha_i a_i the shortest W with <a_i, W> >= 1
     is O(1/log^2 k). Otherwise: O(log log k / log k) for margin and direction.
 
 Proof of (1). A step of descent does not expand distances; the curve U_k = W_mm log k + w log log k + X misses it by
-O(1/(k log k)), and by O(k^-(1 + theta)), theta > 0, if w = 0. X makes exp(-<a_i, U_k>) equal to alpha_i / (eta pi_j k)
-for alpha_i > 0 (`bias/offset`). w raises the margins of the active constraints without multiplier and leaves those with
-one: by linear duality (Farkas) there is a w if no choice of multipliers is positive there.
+O(1/(k log k)), and by O(k^-(1 + theta)), theta > 0, if w = 0. Multipliers need not be unique: call an active constraint
+tied if some choice has alpha_i > 0; a mean of such choices is positive at all tied ones. X is where the Phi of
+`bias/offset` over the tied ones is least: there eta pi_j exp(-<a_i, X>) =: alpha_i are multipliers again, so that
+exp(-<a_i, U_k>) = alpha_i / (eta pi_j k). w leaves the margins of tied constraints and raises those of the other active
+ones: by linear duality (Farkas) there is such a w.
 
 Recalled from Soudry et al., who allow other losses with an exponential tail; this form is proved here.
 """
@@ -21,13 +23,20 @@ from __future__ import annotations
 import sympy as sp
 
 from ..kit.algebra import is_zero
+from ..kit.generic import split
 from ..statement import Statement
 
 statement = Statement(
     "classical/soudry",
     source="1710.10345",
     verdict="proved",
-    needs=["bias/sharp-gd-expansion", "bias/offset", "bias/one-hot", "bias/smoothness"],
+    needs=["bias/definition-3", "bias/offset", "bias/one-hot", "bias/smoothness"],
+    known=[
+        "Farkas' lemma and KKT conditions for linear constraints",
+        "gradients differ by the mean Hessian of the segment",
+        "the norm of a symmetric matrix is its largest absolute eigenvalue",
+        "sums of decreasing terms are bounded by integrals",
+    ],
 )
 
 k, s, eta, p, alpha, beta, c, theta = sp.symbols("k s eta p alpha beta c theta", positive=True)  # s = log k
@@ -39,6 +48,21 @@ def nonexpansive() -> bool:
     u, w = sp.symbols("u w", nonnegative=True)  # h = L u/(1+u), eta = (2/L) w/(1+w)
     factor = 1 - 2 * u / (1 + u) * w / (1 + w)
     return bool(sp.factor(1 - factor).is_nonnegative) and bool(sp.factor(1 + factor).is_nonnegative)
+
+
+@statement.proves("minus the gradient of a context is pi_j sum_v softmax_v (e_y - e_v) h_j^T, for any number of tokens")
+def pulls() -> bool:
+    v, V = sp.symbols("v V", integer=True, positive=True)
+    e, share, label = sp.IndexedBase("e"), sp.IndexedBase("s"), sp.Symbol("e_y")
+    total = split(sp.Sum(share[v] * (label - e[v]), (v, 1, V))).subs(sp.Sum(share[v], (v, 1, V)), 1)
+    return is_zero(total - (label - sp.Sum(share[v] * e[v], (v, 1, V))))  # e_y - softmax
+
+
+@statement.proves("with eta pi e^-<a_i, X> = alpha_i where Phi is least: grad Phi = 0 says sum alpha_i a_i = W_mm")
+def offset() -> bool:
+    coordinate, a, rest, decoder = sp.symbols("X_r a_r rest w_r", real=True)  # one coordinate, one term of the sum
+    force = eta * p * sp.exp(-(a * coordinate + rest))
+    return is_zero(sp.diff(force + decoder * coordinate, coordinate) - (decoder - force * a))
 
 
 @statement.proves("<w, W_mm> = sum alpha <a_i, w> = 0 with all <a_i, w> >= 0 at active ones: w is 0 where alpha > 0")

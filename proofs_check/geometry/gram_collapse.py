@@ -21,6 +21,7 @@ statement = Statement(
     source="2408.15417",
     verdict="proved",
     needs=["geometry/ufm-nuclear", "geometry/ufm-limit", "geometry/lmm"],
+    known=["singular value decompositions; the square root of a positive semidefinite matrix is continuous"],
 )
 
 U, T, W, H, M = matrices("U T W H M")

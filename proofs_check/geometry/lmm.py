@@ -22,7 +22,11 @@ from ..kit.spectra import eigenvalues, nuclear_norm
 from ..statement import Statement
 
 statement = Statement(
-    "geometry/lmm", source="2408.15417 (as recalled)", verdict="proved", needs=["geometry/ufm-nuclear"]
+    "geometry/lmm",
+    source="2408.15417 (as recalled)",
+    verdict="proved",
+    needs=["geometry/ufm-nuclear"],
+    known=["a continuous function on a compact set has a minimum"],
 )
 
 W, H, D = matrices("W H D")

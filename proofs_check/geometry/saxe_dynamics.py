@@ -18,7 +18,12 @@ from ..kit.algebra import is_zero
 from ..kit.matrices import diagonals, matrices, transpose, vanishes
 from ..statement import Statement
 
-statement = Statement("geometry/saxe-dynamics", source="2505.08348 (recalled); derived", verdict="proved")
+statement = Statement(
+    "geometry/saxe-dynamics",
+    source="2505.08348 (recalled); derived",
+    verdict="proved",
+    known=["a smooth differential equation has one solution through a point"],
+)
 
 t, sigma, delta, tau = sp.symbols("t sigma delta tau", positive=True)
 s = sigma / (1 + (sigma * sp.exp(2 * delta) - 1) * sp.exp(-2 * sigma * t))

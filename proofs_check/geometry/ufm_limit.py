@@ -23,6 +23,7 @@ statement = Statement(
     source="2408.15417",
     verdict="proved",
     needs=["geometry/ufm-nuclear", "geometry/finite-part", "geometry/lmm", "bias/split"],
+    known=["bounded sequences of matrices have limit points; the logarithm is continuous"],
 )
 
 R, nu, C, K, V = sp.symbols("R nu C K V", positive=True)

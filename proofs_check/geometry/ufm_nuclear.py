@@ -21,7 +21,12 @@ import sympy as sp
 from ..kit.matrices import diagonals, matrices, transpose, vanishes
 from ..statement import Statement
 
-statement = Statement("geometry/ufm-nuclear", source="2408.15417", verdict="proved")
+statement = Statement(
+    "geometry/ufm-nuclear",
+    source="2408.15417",
+    verdict="proved",
+    known=["singular value decompositions; both sides have minimisers, being continuous and growing without bound"],
+)
 
 U, T, R, W, H = matrices("U T R W H")
 # The square roots of the singular values.

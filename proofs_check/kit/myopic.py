@@ -20,13 +20,15 @@ import sympy as sp
 from .generic import split
 from .rational import Vector, dot, solve
 
-__all__ = ["Regression", "attend", "attended", "equated", "h", "i", "n", "p", "same", "sg_u", "sg_w", "sg_x", "u", "w", "x"]
+__all__ = ["Problem", "Regression", "attend", "attended", "as_printed", "equated", "same", "score", "value"]
+__all__ += ["h", "i", "n", "p", "past_u", "past_w", "sg_h", "sg_u", "sg_w", "sg_x", "u", "w", "x"]
 
 Rows = Sequence[Sequence[Fraction]]
 
-# The past inputs, live and detached; the weights of keys and values, live and detached; own input and query weights.
+# Past inputs, live and detached; weights of keys and of values: live, detached, and as copies of the past positions;
+# the own input, live and detached; the weight of the query.
 x, sg_x = sp.IndexedBase("x"), sp.IndexedBase("sg_x")
-w, u, sg_w, sg_u, h, p = sp.symbols("w u sg_w sg_u h p", real=True)
+w, sg_w, past_w, u, sg_u, past_u, h, sg_h, p = sp.symbols("w sg_w past_w u sg_u past_u h sg_h p", real=True)
 i, n = sp.symbols("i n", integer=True, positive=True)
 
 
@@ -53,9 +55,26 @@ def attended(past_score: sp.Expr, past_value: sp.Expr) -> sp.Expr:
     return (sp.Sum(sp.exp(past_score) * past_value, past) + own * value(n, u, h)) / total
 
 
+def as_printed(weight_k: sp.Expr, weight_v: sp.Expr) -> sp.Expr:
+    """``A V' + diag(A) (V - V')``, past and V' made with these weights from detached inputs, A_nn from live ones."""
+    past, own = (i, 1, n - 1), sp.exp(score(n, w, h))
+    past_weight, blocked = sp.exp(score(i, weight_k, sg_x[i])), value(n, weight_v, sg_h)
+    total = sp.Sum(past_weight, past) + own
+    mixed = sp.Sum(past_weight / total * value(i, weight_v, sg_x[i]), past) + own / total * blocked
+    return mixed + own / total * (value(n, u, h) - blocked)
+
+
 def equated(expression: sp.Expr) -> sp.Expr:
-    """Every detached letter replaced by its live one: they are equal in value."""
-    return expression.subs({sg_w: w, sg_u: u}, simultaneous=True).subs(sg_x, x)
+    """Every detached letter and every copy replaced by the live letter: they are equal in value.
+
+    Examples
+    --------
+    >>> equated(sg_w * sp.Function("f")(sg_x[n]))
+    w*f(x[n])
+    """
+    for detached, live in ((sg_w, w), (past_w, w), (sg_u, u), (past_u, u), (sg_h, h), (sg_x, x)):
+        expression = expression.subs(detached, live)
+    return expression.replace(lambda part: isinstance(part, sp.Subs), lambda part: part.doit())
 
 
 def same(left: sp.Expr, right: sp.Expr) -> bool:

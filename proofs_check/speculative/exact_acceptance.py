@@ -3,7 +3,7 @@
     E[kept]  =  sum_{j=1..gamma}  sum_{x_1..x_j}  prod_{i<=j} min(p_i(x_i), q_i(x_i))
 
 p_i and q_i are the laws of target and draft after x_1 .. x_(i-1). The j-th summand is the probability that at least j
-drafts are kept. With one rate for all positions it is alpha + alpha^2 + .. + alpha^gamma (`speculative/expected-tokens`).
+drafts are kept. With one rate at all positions it is alpha + .. + alpha^gamma (`speculative/expected-tokens`).
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def tail_sum() -> bool:
     return bool(row == k * weight[k] and sp.expand(step - (gamma + 1) * weight[gamma + 1]) == 0)
 
 
-@statement.proves("equal rates: the summand of j is alpha times that of j - 1, since min(p, q) sums to alpha at every step")
+@statement.proves(
+    "equal rates: the summand of j is alpha times that of j - 1, since min(p, q) sums to alpha at every step"
+)
 def equal_rates() -> bool:
     x, V = sp.symbols("x V", integer=True, positive=True)
     least, m, alpha = sp.IndexedBase("m"), sp.Symbol("M", positive=True), sp.Symbol("alpha", positive=True)

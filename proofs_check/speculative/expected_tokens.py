@@ -1,5 +1,4 @@
-"""With independent acceptances of equal rate alpha a block of gamma drafts emits (1 - alpha^(gamma+1)) / (1 - alpha)
-tokens on average.
+"""Independent acceptances of rate alpha: gamma drafts give (1 - alpha^(gamma+1)) / (1 - alpha) tokens on average.
 
 This is the mean of a geometric number cut at gamma + 1: k drafts are kept and then one refused with probability
 alpha^k (1 - alpha), k < gamma, all are kept with probability alpha^gamma, and one token more is emitted than kept.
@@ -12,6 +11,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from ..kit.generic import split
 from ..statement import Statement
 
 statement = Statement("speculative/expected-tokens", source="2211.17192", verdict="proved")
@@ -29,8 +29,8 @@ def start() -> bool:
 
 
 @statement.proves(
-    "one draft more: of the probability alpha^gamma that all are kept, the part 1 - alpha stays at gamma + 1 tokens and "
-    "alpha moves to gamma + 2, so the mean grows by alpha^(gamma+1), as the formula does, for every gamma"
+    "one draft more: of the probability alpha^gamma that all are kept, the part 1 - alpha stays at gamma + 1 tokens "
+    "and alpha moves to gamma + 2, so the mean grows by alpha^(gamma+1), as the formula does, for every gamma"
 )
 def one_more() -> bool:
     all_kept = alpha**gamma
@@ -44,12 +44,8 @@ def independent() -> bool:
     # The product so far takes the values s[k] with weights u[k], the next rate t[l] with weights w[l], independently.
     k, m, K, M = sp.symbols("k m K M", integer=True, positive=True)
     s, u, t, w = (sp.IndexedBase(name) for name in "s u t w".split())
-    product = sp.Sum(sp.Sum(u[k] * w[m] * s[k] * t[m], (m, 1, M)), (k, 1, K))
-    inner = sp.Sum(w[m] * t[m], (m, 1, M))
-    parted = sp.factor_terms(product.doit(deep=False)).replace(
-        lambda part: part == sp.Sum(u[k] * w[m] * s[k] * t[m], (m, 1, M)), lambda part: u[k] * s[k] * inner
-    )
-    return bool(sp.factor_terms(parted) == inner * sp.Sum(u[k] * s[k], (k, 1, K)))
+    product = sp.Sum(u[k] * w[m] * s[k] * t[m], (m, 1, M), (k, 1, K))
+    return bool(split(product) == sp.Sum(u[k] * s[k], (k, 1, K)) * sp.Sum(w[m] * t[m], (m, 1, M)))
 
 
 @statement.proves("one coin for all drafts, gamma = 2: the mean is 2 and the formula at alpha = 1/2 gives 7/4")

@@ -1,58 +1,52 @@
 """Parallel heads are admissible drafts: the law stays exact, although their drafts do not see each other.
 
 Head i of a multi-token model gives q_i(x_i | context), the same for all x_1 .. x_(i-1). Verification compares it with
-p_i(x_i | context, x_1 .. x_(i-1)). `speculative/step` holds after every prefix for any law q that is fixed before x_i is
-drawn, so it holds for a q that ignores a part of the prefix: Bayes-optimal heads (marginal laws) or any others.
+p_i(x_i | context, x_1 .. x_(i-1)). `speculative/step` holds after every prefix for any law q that is fixed before x_i
+is drawn, so it holds for a q that ignores a part of the prefix: Bayes-optimal heads (marginal laws) or any others.
 """
 
 from __future__ import annotations
 
 import sympy as sp
 
-from ..kit.decoding import block, completed, generic_tokens, joint, keep, larger, law, residual, table
+from ..kit.decoding import block, completed, generic_tokens, joint, keep, larger, law, smaller, table
 from ..statement import Statement
 
 statement = Statement("speculative/parallel-heads", source="derived", verdict="proved", needs=["speculative/step"])
 
+# The symbols of a second token.
+fresh = {
+    sp.Symbol("p", nonnegative=True): sp.Symbol("p2", nonnegative=True),
+    sp.Symbol("q", positive=True): sp.Symbol("q2", positive=True),
+}
+
 
 @statement.proves(
-    "two prefixes, one head: with one q and the prefix's own p and probability of refusal, each prefix's law is its p"
+    "two drafts, the second of a q_2 that ignores x: tokens x and y, each in any order of p and q, are emitted with "
+    "probability p(x) p(y|x); R and S are the probabilities of a refusal at x and, after x, at y"
 )
-def one_head_for_all() -> bool:
-    tokens = [(p, q) for p, q in generic_tokens() if q != 0]
-    refusals = sp.symbols("R1 R2", positive=True)
-    # The order of p and q may differ from prefix to prefix: every combination of orders.
-    return all(
-        sp.cancel(q * keep(p, q) + refused * larger(p - q, 0) / refused - p) == 0
-        for refused in refusals
-        for p, q in tokens
-    )
+def two_positions() -> bool:
+    R, S = sp.symbols("R S", positive=True)
+    for p_x, q_1 in generic_tokens():
+        for p_y, q_2 in [(p.subs(fresh), q.subs(fresh)) for p, q in generic_tokens()]:
+            kept_x = q_1 * keep(p_x, q_1) if q_1 != 0 else 0
+            kept_y = q_2 * keep(p_y, q_2) if q_2 != 0 else 0
+            refused_x, refused_y = R * (larger(p_x - q_1, 0) / R), S * (larger(p_y - q_2, 0) / S)
+            # After a refusal a new block begins, exact by `speculative/step`.
+            emitted = kept_x * (kept_y + refused_y) + refused_x * p_y
+            if sp.cancel(emitted - p_x * p_y) != 0:
+                return False
+    return True
 
 
-@statement.proves("two drafts, V = 2, all laws p(x), p(y|0), p(y|1), q_1, q_2 symbolic: the block's law is p(x) p(y|x)")
-def symbolic_block() -> bool:
-    # Odds instead of probabilities; p(y|0) is above q_2 and p(y|1) below it, so that no q_2 depends on x.
-    a, b, c, d, e, f = sp.symbols("a b c d e f", positive=True)
-    first, second = a + b + c, d + e + f
-    p_x, q_1 = [(a + b) / first, c / first], [a / first, (b + c) / first]
-    p_y = {0: [(d + e) / second, f / second], 1: [d / (2 * second), 1 - d / (2 * second)]}
-    q_2 = [d / second, (e + f) / second]
-    found: dict[tuple[int, ...], sp.Expr] = {}
-    for x in (0, 1):
-        for y in (0, 1):
-            kept_x, kept_y = keep(p_x[x], q_1[x]), keep(p_y[x][y], q_2[y])
-            both = q_1[x] * q_2[y] * kept_x
-            found[x, y] = found.get((x, y), 0) + both * kept_y
-            for z, weight in enumerate(residual(p_y[x], q_2)):
-                found[x, z] = found.get((x, z), 0) + both * (1 - kept_y) * weight
-            for z, weight in enumerate(residual(p_x, q_1)):
-                for then in (0, 1):  # a new block, exact by induction
-                    path = (z, then)
-                    found[path] = found.get(path, 0) + q_1[x] * q_2[y] * (1 - kept_x) * weight * p_y[z][then]
-    return all(sp.cancel(weight - p_x[x] * p_y[x][y]) == 0 for (x, y), weight in found.items())
+@statement.proves("the normaliser S(x) = 1 - sum_y min(p(y|x), q_2(y)) is that of max(0, p(.|x) - q_2), for every x")
+def normaliser() -> bool:
+    return all(sp.expand(larger(p - q, 0) - (p - smaller(p, q))) == 0 for p, q in generic_tokens())
 
 
-@statement.confirms("random heads and Bayes-optimal heads give the target's law", instances="3 + 3 tables, V = 3, gamma = 2")
+@statement.confirms(
+    "random heads and Bayes-optimal heads give the target's law", instances="3 + 3 tables, V = 3, gamma = 2"
+)
 def enumerated() -> bool:
     def exact(seed: int, bayes: bool) -> bool:
         target, heads = table(seed, 3, 3), table(seed + 100, 3, 2, width=0)

@@ -60,7 +60,8 @@ def induction() -> bool:
 
 
 @statement.confirms(
-    "the joint law of a block, continued by the target, is the target's", instances="5 rational tables, V = 3, gamma = 2"
+    "the joint law of a block, continued by the target, is the target's",
+    instances="5 rational tables, V = 3, gamma = 2",
 )
 def enumerated() -> bool:
     def exact(seed: int) -> bool:

@@ -1,9 +1,8 @@
-"""Speculative decoding is faster by the factor (1 - alpha^(gamma+1)) / ((1 - alpha)(gamma c + 1)), for independent
-acceptances of rate alpha.
+"""Speculative decoding is faster by the factor (1 - alpha^(gamma+1)) / ((1 - alpha)(gamma c + 1)).
 
-A run of the draft model takes c times as long as a run of the target, and the target checks all gamma drafts in the
-time of one run. Consequence: with alpha > c one draft is already worth it, with factor (1 + alpha) / (1 + c) > 1; with
-alpha <= c no number of drafts is.
+Acceptances are independent, of rate alpha. A run of the draft model takes c times as long as a run of the target, and
+the target checks all gamma drafts in the time of one run. Consequence: with alpha > c one draft is already worth it,
+with factor (1 + alpha) / (1 + c) > 1; with alpha <= c no number of drafts is.
 """
 
 from __future__ import annotations
@@ -12,7 +11,9 @@ import sympy as sp
 
 from ..statement import Statement
 
-statement = Statement("speculative/walltime", source="2211.17192", verdict="proved", needs=["speculative/expected-tokens"])
+statement = Statement(
+    "speculative/walltime", source="2211.17192", verdict="proved", needs=["speculative/expected-tokens"]
+)
 
 alpha, c, time = sp.symbols("alpha c T", positive=True)
 gamma, blocks = sp.Symbol("gamma", integer=True, nonnegative=True), sp.Symbol("N", integer=True, positive=True)
@@ -33,8 +34,8 @@ def one_draft() -> bool:
 
 
 @statement.proves(
-    "alpha <= c, alpha < 1: E[tokens] <= gamma c + 1, since each draft adds alpha^(gamma+1) <= alpha <= c to the left and "
-    "c to the right, from equality at gamma = 0"
+    "alpha <= c, alpha < 1: E[tokens] <= gamma c + 1, since each draft adds alpha^(gamma+1) <= alpha <= c to the left "
+    "and c to the right, from equality at gamma = 0"
 )
 def never() -> bool:
     added = sp.simplify(tokens.subs(gamma, gamma + 1) - tokens)

@@ -21,6 +21,7 @@ statement = Statement(
     source="2502.04664",
     verdict="proved",
     needs=["steepest/theorem-1", "steepest/theorem-2", "steepest/lemma-3", "steepest/lemma-4", "steepest/descent"],
+    known=["Cauchy-Schwarz and the triangle inequality for series; geometric series"],
 )
 
 b1, eta, x, gamma = sp.symbols("b1 eta x gamma", positive=True)
@@ -58,9 +59,8 @@ def path() -> bool:
     " (triangle inequality of the length with weights (1-b) b^k): both are A O(eta_t)"
 )
 def averages() -> bool:
-    grown = sp.exp(x)
-    first = (1 - share) * (1 / (1 - share * grown) - 1 / (1 - share))
-    square = (1 - share) * (1 / (1 - share * grown**2) - 2 / (1 - share * grown) + 1 / (1 - share))
+    first = (1 - share) * (1 / (1 - share * sp.exp(x)) - 1 / (1 - share))
+    square = (1 - share) * (1 / (1 - share * sp.exp(2 * x)) - 2 / (1 - share * sp.exp(x)) + 1 / (1 - share))
     root = sp.factor(share - share**2)  # the weights sum to z = 1 - b^t, and sqrt z >= z
     fades = sp.limit(x * sp.exp(-x * sp.log(1 + odds)), x, sp.oo) == 0  # t^e b^t <= t b^t, b = 1/(1 + o)
     limits = sp.limit(first / x, x, 0, "+") - odds, sp.limit(square / x**2, x, 0, "+") - odds - 2 * odds**2
@@ -85,7 +85,8 @@ def entry() -> bool:
 def descent() -> bool:
     kappa, size, step, top, level, proxy = sp.symbols("kappa B C b L G", positive=True)
     smooth = 2 * size**2 * step**2 * sp.exp(2 * size * step * top)
-    after = level - eta * (gamma - kappa * eta) * proxy + smooth * eta**2 * proxy
+    curvature = 4 * (eta * step * size) ** 2 * sp.exp(2 * size * step * top) * proxy  # at most: `steepest/descent`
+    after = level - eta * (gamma - kappa * eta) * proxy + curvature / 2
     return bool(sp.expand(after - (level - gamma * eta * (1 - (smooth + kappa) / gamma * eta) * proxy)) == 0)
 
 
@@ -123,13 +124,13 @@ def abel() -> bool:
     step, u, drop = sp.symbols("eta_s u_s f", nonnegative=True)  # eta_{s+k} = eta_s - f
     moved = sp.expand(step * u - (step - drop) * u).is_nonnegative
     total, last = sp.Function("P"), sp.Symbol("T", integer=True, positive=True)  # P(n) = sum_{s<=n} eta_s u_s
-    shifted = total(last - k) - (total(last) - total(k))
-    window = sp.expand(shifted - total(k) + (total(last) - total(last - k))) == 0  # the part taken off is >= 0
+    shifted, off = total(last - k) - (total(last) - total(k)), total(last) - total(last - k)  # off >= 0
     c, slope, q = sp.symbols("c c' q", positive=True)
     one = sp.diff(1 / (1 - q), q)  # sum k q^{k-1}; sum k^2 q^{k-1} is the next
     series = (c * one + slope * sp.diff(q * one, q)).subs(q, share)
     cauchy = sp.expand((x + c) ** 2 - x * (x + 2 * c)).is_nonnegative  # E, C'
-    return bool(moved and window and sp.factor(sp.simplify(series)).is_polynomial(odds) and cauchy)
+    finite = sp.factor(sp.simplify(series)).is_polynomial(odds)
+    return bool(moved and sp.expand(shifted - total(k) + off) == 0 and finite and cauchy)
 
 
 @statement.proves(
@@ -143,8 +144,7 @@ def sums() -> bool:
     exponent = sp.expand((power - f * logs - over * more).subs(f, sp.Rational(1, 3) - over)) == 0
     half = sp.expand((2 + r - 1) - (2 + r) / 2).is_nonnegative  # t = 2 + r
     c1, c2, c3, ratio = sp.symbols("C1 C2 C3 z", positive=True)  # z = t^{e-1} t^{1/3} <= 1
-    n = 1 + more
-    gap = (c1 + c2 + c3) * (n + logs) - (c1 * n + c2) * ratio - c3 * (1 + logs)
+    gap = (c1 + c2 + c3) * (1 + more + logs) - (c1 * (1 + more) + c2) * ratio - c3 * (1 + logs)
     small = sp.expand(-sp.Rational(1, 3) - (sp.Rational(2, 3) - over - 1)).is_nonnegative
     bound = sp.expand(-sp.diff(gap, ratio)).is_positive and sp.expand(gap.subs(ratio, 1)).is_nonnegative
     return bool(exponent and half and small and bound)

@@ -20,6 +20,7 @@ statement = Statement(
     source="2502.04664 Eq. (9)",
     verdict="proved",
     needs=["steepest/lemma-1", "steepest/lemma-2", "steepest/lemma-4", "steepest/norm-order"],
+    known=["the fundamental theorem of calculus"],
 )
 
 c, N = sp.symbols("c N", integer=True, positive=True)

@@ -20,6 +20,7 @@ statement = Statement(
     source="2502.04664 Lemma 5; constant derived",
     verdict="proved",
     needs=["steepest/descent", "steepest/lemma-3"],
+    known=["a concave function lies above its chords"],
 )
 
 gamma, alpha, eta, level, n = sp.symbols("gamma alpha eta L n", positive=True)

@@ -13,7 +13,13 @@ import sympy as sp
 from ..kit.generic import nonnegative_from_zero, split
 from ..statement import Statement
 
-statement = Statement("steepest/norm-order", source="2502.04664 Eq. (7)", verdict="proved", needs=["steepest/setting"])
+statement = Statement(
+    "steepest/norm-order",
+    source="2502.04664 Eq. (7)",
+    verdict="proved",
+    needs=["steepest/setting"],
+    known=["singular value decompositions; the largest singular value is max |A x|/|x|"],
+)
 
 i, n = sp.symbols("i n", integer=True, positive=True)
 a = sp.IndexedBase("a", nonnegative=True)
@@ -35,7 +41,8 @@ def sum_of_entries() -> bool:
 
 
 @statement.proves(
-    "lower, Schatten: |A e_j|^2 = A_ij^2 + the other squares of the column, and |e_j| = 1, so |A_ij| <= ||A||_op"
+    "lower, Schatten: |A e_j|^2 = A_ij^2 + the other squares of the column, and |e_j| = 1, so |A_ij| <= ||A||_op,"
+    " which is at most the p-norm of the singular values by the first step"
 )
 def largest_singular_value() -> bool:
     b, k, j = sp.IndexedBase("A", real=True), sp.Symbol("k", integer=True), sp.Symbol("j", integer=True, positive=True)
@@ -46,7 +53,8 @@ def largest_singular_value() -> bool:
 
 
 @statement.proves(
-    "upper, Schatten: <A, B> <= sum |A_ij| for ||B||_op <= 1, as |B_ij| <= 1; U V^T is such a B, of <A, B> = sum sigma"
+    "upper, Schatten: <A, B> <= sum |A_ij| for ||B||_op <= 1, as |B_ij| <= 1; U V^T is such a B, of <A, B> = sum sigma,"
+    " which is at least the p-norm of the singular values by the second step"
 )
 def nuclear() -> bool:
     below = sp.IndexedBase("r", nonnegative=True)  # B_ij sign(A_ij) = 1 - r_ij

@@ -18,7 +18,12 @@ from ..kit.algebra import is_zero
 from ..kit.generic import split
 from ..statement import Statement
 
-statement = Statement("steepest/setting", source="2502.04664 Sec. 2", verdict="proved")
+statement = Statement(
+    "steepest/setting",
+    source="2502.04664 Sec. 2",
+    verdict="proved",
+    known=["singular value decompositions; Bessel's inequality; a continuous function on a ball has a maximum"],
+)
 
 g, a, b = sp.symbols("g a b", positive=True)
 i, j, n = sp.symbols("i j n", integer=True, positive=True)

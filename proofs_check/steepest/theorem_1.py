@@ -19,7 +19,8 @@ statement = Statement(
     "steepest/theorem-1",
     source="2502.04664 Thm 1",
     verdict="proved",
-    needs=["steepest/descent", "steepest/lemma-3", "steepest/lemma-5"],
+    needs=["steepest/descent", "steepest/lemma-3", "steepest/lemma-5", "steepest/norm-order"],
+    known=["the sums of t^{-1/2} diverge"],
 )
 
 a, b, gamma, alpha, size, n = sp.symbols("a b gamma alpha B n", positive=True)

@@ -20,6 +20,7 @@ statement = Statement(
     source="2502.04664 Thm 2",
     verdict="proved",
     needs=["steepest/theorem-1", "steepest/lemma-3", "steepest/lemma-4", "steepest/descent"],
+    known=["a convergent sequence is bounded; geometric series"],
 )
 
 a, b, gamma, size, eta, x, t = sp.symbols("a b gamma B eta x t", positive=True)
@@ -124,9 +125,9 @@ def small() -> bool:
 @statement.proves("so e <= kappa eta G, and the descent inequality holds with alpha' in place of alpha_{s1}")
 def descent() -> bool:
     kappa, level, proxy = sp.symbols("kappa L G", positive=True)
-    smooth = 2 * size**2 * sp.exp(2 * size * b)
-    after = level - eta * (gamma * proxy - 2 * kappa * eta * proxy) + smooth * eta**2 * proxy
-    alpha = (smooth + 2 * kappa) / gamma
+    curvature = 4 * (eta * size) ** 2 * sp.exp(2 * size * b) * proxy  # at most, as in `steepest/descent`, eta <= b
+    after = level - eta * (gamma * proxy - 2 * kappa * eta * proxy) + curvature / 2
+    alpha = (2 * size**2 * sp.exp(2 * size * b) + 2 * kappa) / gamma
     return bool(sp.expand(after - (level - gamma * eta * (1 - alpha * eta) * proxy)) == 0)
 
 

@@ -24,7 +24,13 @@ from ..kit.matrices import matrices, transpose, vanishes
 from ..kit.rational import Vector, dot, solve
 from ..statement import Statement
 
-statement = Statement("svm/dual", source="derived", verdict="proved", needs=["bias/definition-3", "bias/data-subspace"])
+statement = Statement(
+    "svm/dual",
+    source="derived",
+    verdict="proved",
+    needs=["bias/definition-3", "bias/data-subspace"],
+    known=["KKT conditions with linear constraints", "Farkas' lemma"],
+)
 
 # One row: sums over the support (index z, S terms) and off it (index v, Q terms).
 z, v, S, Q = sp.symbols("z v S Q", integer=True, positive=True)
@@ -135,9 +141,7 @@ def exactly() -> bool:
     return len(solved) >= 8
 
 
-@statement.confirms(
-    "additive embeddings of four bigrams: K singular, an infeasible choice of next tokens", instances="one"
-)
+@statement.confirms("additive embeddings of four bigrams: K singular, an infeasible choice of tokens", instances="one")
 def infeasible() -> bool:
     f, g = {"a": (1, 0), "d": (2, 1)}, {"b": (0, 3), "c": (1, 1)}
     h = [[Fraction(x + y) for x, y in zip(f[s], g[t], strict=True)] for s, t in ("ab", "ac", "db", "dc")]

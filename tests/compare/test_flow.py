@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ntp_theory import compare, predict
+from ntp_theory import NTPDataset, compare, predict
 from ntp_theory.construct import designed
 from ntp_theory.construct.instances import sep_incompat, tiny
 from ntp_theory.descent import flow
@@ -47,3 +47,16 @@ def test_a_finite_limit_is_reached():
     data = designed("overlap").data
     comparison = compare(flow(data, log_time=20.0), predict(data))
     assert comparison.holds and not comparison.note
+
+
+def test_a_start_far_out_is_allowed_its_memory():
+    data = tiny()
+    start = 50 * np.random.default_rng(0).standard_normal((data.vocab_size, data.dim))
+    assert compare(flow(data, log_time=10.0, init=start), predict(data)).holds
+
+
+def test_tokens_that_are_very_rare_slow_the_multipliers_down():
+    r = np.random.default_rng(0)
+    rare = [[1 - 1e-12, 1e-12, 0, 0], [0, 0, 1, 0], [0.2, 0.3, 0.5, 0], [0, 0, 0, 1]]
+    data = NTPDataset(r.standard_normal((4, 5)), rare)
+    assert compare(flow(data, log_time=1000.0), predict(data)).holds

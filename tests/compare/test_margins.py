@@ -9,6 +9,7 @@ import pytest
 from ntp_theory import compare, descend, predict
 from ntp_theory.construct import random
 from ntp_theory.construct.instances import tiny
+from ntp_theory.descent import Muon, SignDescent, Signum, SpectralDescent
 
 ONE_HOT = random(4, 8, 6, 1, rng=3)
 
@@ -35,3 +36,9 @@ def test_soft_labels_are_observed_only(method):
     assert comparison.holds and "no theorem" in comparison.note
     assert len(comparison.observed) == 3 and "measured, no theorem" in comparison.summary()
     assert not any(check.label.startswith("steepest") for check in comparison.checks)
+
+
+@pytest.mark.parametrize("cls", [SignDescent, SpectralDescent, Signum, Muon])
+def test_steps_of_one_size_are_not_held_against_a_theorem_for_shorter_ones(cls):
+    comparison = compare(descend(ONE_HOT, cls(decay=0.0), steps=300), predict(ONE_HOT))
+    assert comparison.holds and "steps that get shorter" in comparison.note

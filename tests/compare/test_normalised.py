@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from ntp_theory import compare, descend, predict
+from ntp_theory import NTPDataset, compare, descend, predict
 from ntp_theory.construct import designed
 from ntp_theory.construct.instances import one_hot_control, sep_incompat, tiny
+from ntp_theory.descent import NormalisedGradientDescent
 from ntp_theory.errors import UsageError
 
 STEPS = 20_000
@@ -83,3 +84,54 @@ def test_data_of_which_nothing_diverges_gets_no_law():
     data = designed("overlap").data
     comparison = compare(descend(data, "split", steps=10), predict(data))
     assert comparison.holds and "nothing diverges" in comparison.note
+
+
+def test_orbits_are_a_family_and_only_the_mean_of_two_gradients_is_fixed():
+    data = NTPDataset([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]])
+    limit = predict(data)
+    run = descend(data, "ngd", steps=3000, record=[0, 1, 1500, 2999, 3000])
+    assert "record the last two" in compare(descend(data, "ngd", steps=3000), limit).note
+    comparison = compare(run, limit)
+    (share,) = comparison.observed.values()
+    assert comparison.holds and abs(share - 0.5) > 0.3 and len(plateau(comparison)) == 3, comparison.summary()
+    # far from what a jump with both ends as far would have
+    predicted = limit.plateau(run.step_size)
+    assert predicted.floor_of(share) > 1.5 * predicted.floor
+    assert not compare(replace(run, step_size=1.1 * run.step_size), limit).holds
+
+
+@pytest.mark.parametrize("decay", [0.5, 1.0])
+def test_steps_that_get_shorter_are_summed_up_or_not_judged(decay):
+    for data in (one_hot_control(), tiny()):
+        run = descend(data, NormalisedGradientDescent(step_size=0.1, decay=decay), steps=3000)
+        comparison = compare(run, predict(data))
+        assert comparison.holds and (data.pattern.sizes.max() == 1 or "get shorter" in comparison.note)
+
+
+def test_steps_that_overshoot_off_f_are_not_judged():
+    data = tiny()
+    comparison = compare(descend(data, "split", steps=2000, step_size=100.0), predict(data))
+    assert comparison.holds and "overshoots" in comparison.note
+
+
+@pytest.mark.parametrize("method", ["split", "ngd", "sign", "signum", "spectral", "muon", "dual-momentum"])
+def test_one_hot_data_that_is_partially_separable_gets_no_theorem(method):
+    data = NTPDataset([[1.0, 0], [2.0, 0], [0.0, 1.0]], [[1.0, 0, 0], [0, 1.0, 0], [0, 1.0, 0]])
+    comparison = compare(descend(data, method, steps=300), predict(data))
+    assert comparison.holds and "partially separable" in comparison.note
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda limit: limit.plateau(-1), "step_size is"),
+        (lambda limit: limit.plateau(float("nan")), "step_size is"),
+        (lambda limit: limit.plateau(0.1).radius(0), "steps is"),
+        (lambda limit: limit.plateau(0.1).excess(1, share=1.0), "share is"),
+        (lambda limit: limit.ridge_reach(float("nan")), "log_ridge is"),
+        (lambda limit: limit.decoder(0), "steps is"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(call, words):
+    with pytest.raises(UsageError, match=words):
+        call(predict(tiny()))

@@ -48,3 +48,10 @@ def test_a_path_of_data_with_a_finite_minimum_has_no_law():
     data = designed("overlap").data
     comparison = compare(regularization_path(data, ridge=[1e-3]), predict(data))
     assert comparison.holds and "nothing diverges" in comparison.note
+
+
+@pytest.mark.parametrize("points", [{"radii": [0.0], "norm": "max"}, {"radii": [1e-280]}, {"ridge": [1e300]}])
+def test_points_next_to_zero_have_no_law(points):
+    data = tiny()
+    comparison = compare(regularization_path(data, **points), predict(data))
+    assert comparison.holds and "not read" in comparison.note

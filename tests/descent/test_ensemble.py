@@ -25,6 +25,7 @@ from tests.descent.test_run import same
 from tests.test_loss import EPS, any_kind, cases, rounding
 
 STEPS = 6
+SHARP = NTPDataset([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 def assert_same_up_to_rounding(found, alone, start):
@@ -120,11 +121,16 @@ def test_no_runs_at_all():
 def test_a_run_that_leaves_the_numbers_is_named(record):
     calm, wild = (NTPDataset([[h]], [[0.9, 0.1]]) for h in (0.0, 10.0))
     with pytest.raises(
-        SolverError, match="the loss of run 1 is not finite at step .*; take a smaller step_size"
+        SolverError, match="the norm of the decoder of run 1 is not finite at step .*; take a smaller"
     ) as info:
         descend_many([calm, wild], steps=10, step_size=1e308, record=record)
     assert info.value.status == "not finite"
-    assert (info.value.best is None) == (record == [10])
+    assert info.value.best.shape == (2, 1) and torch.isfinite(info.value.best).all()
+
+
+def test_a_norm_that_no_double_holds_is_no_answer():
+    with pytest.raises(SolverError, match="norm of the decoder of run 0 is not finite at step 1"):
+        descend_many([SHARP] * 2, steps=3, step_size=1e160)
 
 
 @pytest.mark.parametrize(

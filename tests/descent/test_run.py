@@ -8,19 +8,23 @@ import math
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ntp_theory import runs
 from ntp_theory.dataset import NTPDataset
-from ntp_theory.descent import METHODS, GradientDescent, Trajectory, checkpoint, descend, recorded_steps
+from ntp_theory.descent import METHODS, GradientDescent, Trajectory, checkpoint, descend, flow, recorded_steps
 from ntp_theory.errors import CheckpointError, SolverError, UsageError
 from ntp_theory.loss import evaluate, unchecked_gradient
+from ntp_theory.paths import regularization_path
+from ntp_theory.predict import predict
 
 DATA = NTPDataset([[1.0, 0.3], [0.2, -1.0], [0.5, 0.5]], [[0.3, 0.7, 0.0], [0.0, 0.0, 1.0], [0.25, 0.25, 0.5]])
 START = torch.tensor([[0.1, -0.2], [0.3, 0.0], [1.0, 0.7]], dtype=torch.float64)
@@ -321,8 +325,13 @@ def test_a_state_that_cannot_be_saved_is_refused_before_the_work(tmp_path):
         ("steps is 1.5; it must be a whole number >= 0", {"steps": 1.5}),
         (r"init has shape \(2, 2\), expected \(vocab_size, dim\) = \(3, 2\)", {"init": np.zeros((2, 2))}),
         (r"init\[0, 0\] is nan; every entry must be finite", {"init": np.full((3, 2), np.nan)}),
-        ("init gives a loss beyond the largest number", {"init": START * 1.7e308}),
+        ("init has a norm beyond the largest number", {"init": START * 1.7e308}),
         ("record entry is 11; it must be a whole number >= 0 and <= 10", {"record": [11]}),
+        ("callback is 4; it must be a function", {"callback": 4}),
+        ("checkpoint is 5; it must be a path", {"checkpoint": 5}),
+        ("init is sparse but must be dense", {"init": START.to_sparse()}),
+        ("init is sparse but must be dense", {"init": scipy.sparse.csr_array(START.numpy())}),
+        ("init has a norm beyond the largest number in torch.float64", {"init": START * 1e160}),
         ("checkpoint_every is -1; it must be a number of seconds >= 0", {"checkpoint_every": -1}),
         ("checkpoint_every is nan; it must be a number of seconds >= 0", {"checkpoint_every": math.nan}),
         ("checkpoint_every is '30s'; it must be a number of seconds >= 0", {"checkpoint_every": "30s"}),
@@ -334,19 +343,66 @@ def test_calls_that_are_refused(rule, change, tmp_path):
     assert not (tmp_path / "run.npz").exists()
 
 
-def test_a_start_of_finite_logits_and_infinite_loss_is_refused():
-    data = NTPDataset([[1.0]], [[1.0, 0.0]])
-    with pytest.raises(UsageError, match="init gives a loss beyond the largest number"):
-        descend(data, steps=1, init=[[-1e308], [1e308]])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_loss_is_finite_where_the_norm_is(dtype):
+    """At the largest embeddings and decoders that are taken."""
+    largest = torch.finfo(dtype).max
+    data = NTPDataset([[0.99 * largest**0.25] * 16], [[1.0, 0.0]], dtype=dtype)
+    start = torch.tensor([[-1.0] * 16, [1.0] * 16], dtype=dtype) * (0.99 * (largest / 32) ** 0.5)
+    run = descend(data, steps=0, init=start)
+    assert torch.isfinite(run.norm).all() and math.isfinite(run.gap[0]) and run.gap[0] > 1e26
+    with pytest.raises(UsageError, match="init has a norm beyond the largest number"):
+        descend(data, steps=0, init=1.02 * start)
 
 
 @pytest.mark.parametrize("record", ["all", [10]])
 def test_a_run_that_leaves_the_numbers_stops(record):
     data = NTPDataset([[10.0]], [[0.9, 0.1]])
-    with pytest.raises(SolverError, match="the loss is not finite at step .*; take a smaller step_size") as info:
+    with pytest.raises(SolverError, match="the norm of the decoder is not finite at step .*; take a smaller") as info:
         descend(data, steps=10, step_size=1e308, record=record)
     assert info.value.status == "not finite"
-    assert (info.value.best is None) == (record == [10])
+    assert torch.isfinite(info.value.best).all() and (record == "all" or not info.value.best.any())
+
+
+@pytest.mark.parametrize("data", [None, 3, "data.npz", [[1.0]]])
+def test_what_is_no_dataset(data):
+    for call in (descend, partial(flow, log_time=1.0), predict, partial(regularization_path, ridge=[1.0])):
+        with pytest.raises(UsageError, match="data is .*; it must be an NTPDataset"):
+            call(data, **({"steps": 3} if call is descend else {}))
+
+
+def test_a_callback_of_a_flow_is_called():
+    with pytest.raises(UsageError, match="callback is 4; it must be a function"):
+        flow(DATA, log_time=1.0, callback=4)
+
+
+@pytest.mark.parametrize("name", ["", "run.npz/inside.npz"])
+def test_a_checkpoint_that_cannot_be_a_file(saved, name, tmp_path):
+    with pytest.raises(CheckpointError, match="is not a file" if not name else "cannot be written"):
+        descend(DATA, steps=3, checkpoint=tmp_path / name)
+
+
+@pytest.mark.parametrize("part", ["weights", "losses", "log_elapsed", "steps"])
+def test_records_of_another_shape(saved, part):
+    arrays, meta = runs.load_arrays(saved, checkpoint.KIND)
+    wrong = arrays[part][:2] if part != "steps" else arrays[part][:, None]
+    runs.save_arrays(saved, checkpoint.KIND, arrays | {part: wrong}, meta)
+    with pytest.raises(CheckpointError, match=rf"{part} has shape \("):
+        descend(DATA, steps=10, step_size=0.5, init=START, record=2, checkpoint=saved)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_state_of_another_shape(name, tmp_path):
+    path, data = tmp_path / "run.npz", NTPDataset(DATA.embeddings, torch.eye(3))
+    descend(data, name, steps=4, checkpoint=path)
+    arrays, meta = runs.load_arrays(path, checkpoint.KIND)
+    changed = [key for key, array in arrays.items() if "." in key and not key.endswith(".drawn") and array.ndim]
+    assert changed
+    for key in changed:
+        runs.save_arrays(path, checkpoint.KIND, arrays | {key: arrays[key][:1]}, meta)
+        if arrays[key][:1].shape != arrays[key].shape:
+            with pytest.raises(CheckpointError, match=f"{key} has shape"):
+                descend(data, name, steps=8, checkpoint=path)
 
 
 def test_no_graph_is_built():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ntp_theory import runs
 from ntp_theory.dataset import NTPDataset
-from ntp_theory.descent import Trajectory, descend
+from ntp_theory.descent import Trajectory, descend, flow
 from ntp_theory.descent.trajectory import KIND
 from ntp_theory.errors import CheckpointError
 from ntp_theory.testing import datasets, decoders
@@ -64,6 +64,17 @@ def test_damaged_files(tmp_path):
         Trajectory.load(path)
     with pytest.raises(CheckpointError, match="holds a dataset, expected a trajectory"):
         Trajectory.load(DATA.save(path))
+
+
+def test_arrays_of_another_shape(tmp_path):
+    path = flow(DATA, log_time=3.0).save(tmp_path / "run.npz")
+    arrays, meta = runs.load_arrays(path, KIND)
+    for name in [name for name in arrays if not name.startswith("data.")]:
+        others = [arrays[name][..., None], *([] if name == "times" else [arrays[name][:2]])]
+        for wrong in [*others, arrays[name][..., :0]]:
+            runs.save_arrays(path, KIND, arrays | {name: wrong}, meta)
+            with pytest.raises(CheckpointError, match=r"has shape \(.*\), expected \("):
+                Trajectory.load(path)
 
 
 def test_shapes_and_units():

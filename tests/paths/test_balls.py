@@ -17,7 +17,7 @@ from ntp_theory.margin.conic import norm_expression
 from ntp_theory.margin.norms import FROBENIUS, NAMES, as_norm
 from ntp_theory.paths import regularization_path
 from ntp_theory.paths.ball import NormBalls
-from ntp_theory.paths.coordinates import Coordinates
+from ntp_theory.split_coordinates import SplitCoordinates
 from ntp_theory.subspace import project, project_complement
 from ntp_theory.testing import datasets, decoders
 
@@ -80,8 +80,8 @@ def test_certificates_hold_for_every_decoder_in_the_ball(case, norm, radius):
 def test_frobenius_balls_are_the_ridge_path(make):
     data = make()
     limit = predict(data)
-    balls = NormBalls(Coordinates(limit.svm.data, limit.finite), FROBENIUS)
-    scale = Coordinates(limit.svm.data, limit.finite).scale
+    balls = NormBalls(SplitCoordinates(limit.svm.data, limit.finite), FROBENIUS)
+    scale = SplitCoordinates(limit.svm.data, limit.finite).scale
     path = regularization_path(data, radii=[0.5, 5.0, 50.0, 500.0])
     for i, radius in enumerate((0.5, 5.0, 50.0, 500.0)):
         ball = balls.minimise(scale * radius, tol=1e-6)

@@ -142,5 +142,5 @@ def test_refused_data():
     with pytest.raises(UsageError, match="data is 3; it must be an NTPDataset"):
         regularization_path(3, radii=[1.0])
     large = construct.random(vocab_size=150, dim=60, num_contexts=60, support_size=2, rng=0)
-    with pytest.raises(UsageError, match=r"\(V - 1\) rank\(H\) = 8940 unknowns; the path takes a table of"):
+    with pytest.raises(UsageError, match=r"\(V - 1\) rank\(H\) = 8940 unknowns; this takes a table of"):
         regularization_path(large, radii=[1.0])

@@ -54,9 +54,7 @@ def test_proofs_use_nothing_of_the_library():
         "print([name for name in sys.modules if name.split('.')[0] == 'ntp_theory'])"
     )
     command = [sys.executable, "-c", code]
-    found = subprocess.run(
-        command, input=" ".join(DECIDED), capture_output=True, text=True, check=True, cwd=ROOT
-    )
+    found = subprocess.run(command, input=" ".join(DECIDED), capture_output=True, text=True, check=True, cwd=ROOT)
     assert found.stdout.strip() == "[]"
 
 

@@ -57,9 +57,7 @@ def test_documentation_has_nothing_to_compute():
     assert add(statement(verdict="documentation"), "proves").run().verdict == "failed"
 
 
-@pytest.mark.parametrize(
-    "value", [False, sp.true, None, 1, [True], "yes", sp.Symbol("x") > 0], ids=repr
-)
+@pytest.mark.parametrize("value", [False, sp.true, None, 1, [True], "yes", sp.Symbol("x") > 0], ids=repr)
 @pytest.mark.parametrize("kind", ["proves", "certifies", "checks", "confirms", "refutes"])
 def test_whatever_is_not_true_fails(kind, value):
     report = add(add(statement(), "proves"), kind, value).run()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ...checks import Check
-from ...construct import one_hot_control
+from ...construct import designed, one_hot_control
 from ...descent import (
     Adam,
     GradientDescent,
@@ -35,13 +35,22 @@ def _normalised(budget: Budget) -> tuple[Trajectory, Limit]:
 
 @claim("bias/ngd-plateau", source="derived (D6)", evidence="measured", standard="Instance A2, 10^5 steps.")
 def ngd_plateau(budget: Budget) -> Iterator[Check]:
-    """Normalised descent with constant steps on soft labels ends in an orbit of radius eta/2 around W*.
+    """Normalised descent with constant steps on soft labels ends in jumps of length eta across W*, one of a family.
 
-    There ||grad CE|| = eta lambda_max/2 and CE_F - H = eta^2 lambda_max/8, and off F it is gradient descent with
-    step size 2/lambda_max. Instance TINY, eta = 0.01, 3 10^4 steps: the predictions of `Limit.plateau` and their
-    tolerances.
+    Their ends are a eta and (1 - a) eta from W*, a set by the start: the mean of two successive ||grad CE|| is
+    eta lambda_max/2, that of CE_F - inf CE eta^2 lambda_max (a^2 + (1-a)^2)/4. A tail makes a = 1/2: the radius is then
+    eta/2, and off F it is gradient descent with step size 2/lambda_max. Instance TINY, eta = 0.01, 3 10^4 steps, by the
+    tolerances of `Limit.plateau`; and from 6 starts on data with a finite minimiser, whose shares differ.
     """
     yield from read(*_normalised(budget), "bias/ngd-plateau")
+    limit = predict(designed("overlap").data)
+    shares = []
+    for start in define.random_decoders(limit.data, 6, seed=41, scale=0.3):
+        run = descend(limit.data, "ngd", steps=2000, step_size=LENGTH, init=start, record=[0, 1, 1999, 2000])
+        yield from read(run, limit, "bias/ngd-plateau")
+        first, second = (float(define.gradient(w, limit.data).norm()) for w in run.weights[-2:])
+        shares.append(min(first, second) / (first + second))
+    yield at_most(max(shares) - min(shares), 0.1, evidence="measured", statement="0.1 <= range of the shares a")
 
 
 @claim(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...dataset import NTPDataset
-from ...loss import _parts
+from ...loss import split_logits
 from ...scaled import Scaled
 
 __all__ = ["gradient_entries", "rounding", "scaled_residual"]
@@ -44,7 +44,7 @@ def scaled_residual(weights: Tensor, data: NTPDataset) -> Scaled:
     ([[-1.0, 1.0, 1.0]], [[-10000.0, -10000.0, -20000.0]])
     """
     logits = data.embeddings @ weights.T
-    log_ratio, log_odds, off = _parts(logits, data)
+    log_ratio, log_odds, off = split_logits(logits, data)
     contexts, tokens = data.pattern.contexts, data.pattern.tokens
     unsure = 8.0 + logits.abs().amax(1)[contexts] + data.log_conditionals.abs()
     log_ratio = torch.where(log_ratio.abs() <= torch.finfo(logits.dtype).eps * unsure, 0.0, log_ratio)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ...conditions import check_separability, extended_support
-from ...dataset import NTPDataset
-from ...doors import whole
+from ...dataset import NTPDataset, as_dataset
+from ...doors import check_function, number, whole
 from ...errors import UsageError
 from ...loss import evaluate
-from ...predict import _in_double
+from ...predict import in_double
 from ...runs import Progress
 from ..record import recorded_steps
 from ..run import starting_decoder
@@ -76,8 +74,8 @@ def flow(
     Raises
     ------
     UsageError
-        A time, tolerance or record that is none; ``init`` of another shape or not finite; more than 2500 unknowns
-        ``(V - 1) rank(H)``; contexts that are shared out among processes.
+        Data, a time, tolerance, record or callback that is none; ``init`` of another shape or not finite; more than
+        2500 unknowns ``(V - 1) rank(H)``; contexts that are shared out among processes.
     SolverError
         If rounding or ``tol`` do not let it go on; ``best`` is the decoder it has come to.
 
@@ -95,13 +93,16 @@ def flow(
             [ 0.3333, -0.3333],
             [-0.6667,  0.6667]], dtype=torch.float64)
     """
-    end = _number("log_time", log_time, "a finite number", math.isfinite)
+    as_dataset("data", data)
+    if callback is not None:
+        check_function("callback", callback)
+    end = number("log_time", log_time, "a finite number", math.isfinite)
     schedule = _recorded_log_times(record, end)
     rule = f"a number from {TIGHTEST:g} to {LOOSEST:g}"
-    tol = _number("tol", tol, rule, lambda x: TIGHTEST <= x <= LOOSEST)
+    tol = number("tol", tol, rule, lambda x: TIGHTEST <= x <= LOOSEST)
     if data.ranks.size > 1:
         raise UsageError("data is shared out among processes; the flow needs all contexts in one, use data.whole()")
-    wide = _in_double(data).to(device="cpu")
+    wide = in_double(data).to(device="cpu")
     start = starting_decoder(wide, init)
     separable = check_separability(wide).separable
     equation = FlowEquation(wide, wide.pattern if separable else extended_support(wide).pattern, start)
@@ -149,21 +150,10 @@ def _recorded_log_times(record: str | int | Iterable[float], end: float) -> list
         return [-math.inf, *(float(s) for s in whole_times if s < end), end]
     if isinstance(record, Iterable):
         rule = f"a number of at most log_time = {end:g}"
-        chosen = sorted({_number("record entry", s, rule, lambda x: x <= end) for s in record})
+        chosen = sorted({number("record entry", s, rule, lambda x: x <= end) for s in record})
         if not chosen:
             raise UsageError("record names no log time; it must name at least one")
         return chosen
     count = whole("record", record, at_least=1)
     parts = [i / count for i in range(1, count)]
     return [-math.inf, *(end * part if end > 0.0 else end + math.log(part) for part in parts), end]
-
-
-def _number(name: str, value: object, rule: str, accept: Callable[[float], bool]) -> float:
-    """A real number as a float, if it is accepted."""
-    number = math.nan
-    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
-        with suppress(OverflowError):  # an int may be larger than every float
-            number = float(value)
-    if math.isnan(number) or not accept(number):
-        raise UsageError(f"{name} is {value!r}; it must be {rule}")
-    return number

@@ -22,6 +22,8 @@ ITERATIONS, MANY, CONVERGED = 30, 14, 1e-2
 ROUNDING, ACCUMULATED = 4.0, 40.0
 # Most that a step may be longer or shorter than the last.
 LONGER, SHORTER = 4.0, 0.2
+# Nats by which a guess at logits may be off for Newton's method, whose equation is exponential in them, to converge.
+BASIN = 0.1
 # Rounding of logits, in nats, at which the flow can no longer be told from noise; steps that are too short to matter.
 NOISE, SHORTEST = 1e-4, 1e-9
 
@@ -58,6 +60,11 @@ class Segment:
         slopes = self.scheme.slope_at(points.numpy()) @ self.rise
         return self.base + self.scheme.at(points.numpy()) @ self.rise, rate[:, None] * slopes
 
+    def amplification(self, log_times: Tensor) -> float:
+        """By how much the polynomial at log times beyond the step may exceed what is rounded at its nodes."""
+        points = (log_times - self.start) / (self.end - self.start)
+        return float(self.scheme.at(points.numpy()).abs().sum(1).max())
+
 
 def integrate(equation: FlowEquation, end: float, tol: float) -> Iterator[Segment]:
     """The flow from time 0 to log time ``end``, step by step.
@@ -78,7 +85,7 @@ def integrate(equation: FlowEquation, end: float, tol: float) -> Iterator[Segmen
     Raises
     ------
     SolverError
-        If rounding of logits exceeds 1e-4, or if steps become too short to go on.
+        If rounding of logits exceeds 1e-4 nats, or if steps become too short to go on.
 
     Notes
     -----
@@ -86,15 +93,18 @@ def integrate(equation: FlowEquation, end: float, tol: float) -> Iterator[Segmen
     from the derivative at the start, which the polynomial does not use.
     """
     solver = _Stepper(equation, tol)
+    _refuse_noise(solver, equation, torch.zeros(equation.dim, dtype=torch.float64), -math.inf, end)
     segment = solver.first(end)
     yield segment
     length, longest = 0.5, LONGER
     while segment.end < end:
+        here = segment.base + segment.rise[-1]
+        _refuse_noise(solver, equation, here, segment.end, end)
         if length < SHORTEST * max(1.0, abs(segment.end)):
             raise SolverError(
                 f"steps of the flow become too short for tol = {tol:.1e}; try a larger one",
                 status="step too short",
-                best=equation.decoder(segment.base + segment.rise[-1]),
+                best=equation.decoder(here),
             )
         length = min(length, end - segment.end)
         step = solver.next(segment, length)
@@ -103,10 +113,22 @@ def integrate(equation: FlowEquation, end: float, tol: float) -> Iterator[Segmen
             length, longest = length * min(max(SHORTER, ratio), 0.9), 1.0
             continue
         arrived = segment.end + length if length < end - segment.end else end
-        segment = Segment(segment.end, arrived, segment.base + segment.rise[-1], step.rise, solver.scheme)
+        segment = Segment(segment.end, arrived, here, step.rise, solver.scheme)
         yield segment
         length *= min(ratio, longest if step.iterations < MANY else 1.0)
         longest = LONGER
+
+
+def _refuse_noise(solver: _Stepper, equation: FlowEquation, here: Tensor, now: float, end: float) -> None:
+    """Stop where logits are so large that rounding would decide the rest of the way."""
+    if solver.rounding(here) > NOISE:
+        log_time, reached = (clock - 2.0 * math.log(equation.scale) for clock in (end, now))
+        raise SolverError(
+            f"log_time = {log_time:.6g} is out of reach: rounding of logits of size {equation.size(here):.1e}, which "
+            f"the flow has at log t = {reached:.6g}, exceeds {NOISE:g} nats; take a log_time below that",
+            status="rounding",
+            best=equation.decoder(here),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,18 +165,19 @@ class _Stepper:
         """A step that goes on from a segment, in log time."""
         clocks, base = segment.end + length * self.scheme.nodes, segment.base + segment.rise[-1]
         slope = segment.at(clocks.new_tensor([segment.end]))[1][0]
-        return self._attempt(base, clocks, length, segment.at(clocks)[0] - base, length * slope)
+        rise = segment.at(clocks)[0] - base
+        if self.rounding(base) * segment.amplification(clocks) > BASIN:
+            rise = length * self.scheme.nodes[:, None] * slope
+        return self._attempt(base, clocks, length, rise, length * slope)
+
+    def rounding(self, base: Tensor) -> float:
+        """What rounding makes of logits of that size, in nats."""
+        return ROUNDING * torch.finfo(base.dtype).eps * self._equation.size(base)
 
     def _attempt(self, base: Tensor, clocks: Tensor, length: float, rise: Tensor, slope: Tensor) -> _Step:
         """Newton's method from a guess at the displacements; ``slope`` is the derivative with which the step begins."""
         equation, scheme, middle = self._equation, self.scheme, STAGES // 2
-        rounding = ROUNDING * torch.finfo(base.dtype).eps * equation.size(base)
-        if rounding > NOISE:
-            raise SolverError(
-                f"decoders have become so large that rounding blurs logits by {rounding:.1e} nats",
-                status="rounding",
-                best=equation.decoder(base),
-            )
+        rounding = self.rounding(base)
         mass = equation.mass(clocks)
         jacobian = length * equation.jacobian(base + rise[middle], clocks[middle])
         matrices = jacobian.to(scheme.eigenvalues.dtype).repeat(len(scheme.eigenvalues), 1, 1)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...dataset import NTPDataset
 from ...errors import UsageError
-from ...paths.coordinates import Coordinates
+from ...split_coordinates import SplitCoordinates
 from ...support import SupportPattern
 from ..smoothness import smoothness_bound
 
@@ -66,7 +66,7 @@ class FlowEquation:
                 "of a step grows with their cube"
             )
         p = data.probabilities.to_dense()
-        coordinates = Coordinates(_extended(data, pattern, p), torch.zeros_like(init))
+        coordinates = SplitCoordinates(_extended(data, pattern, p), torch.zeros_like(init))
         self._init, self._coordinates, off = init, coordinates, coordinates.off
         self.scale, self.longest = coordinates.scale, coordinates.longest
         self.smoothness = smoothness_bound(data) / self.scale**2

@@ -6,16 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ...dataset import NTPDataset
-from ...doors import positive, share
+from ...doors import nonnegative, positive, share
 from ...errors import UsageError
 from ...scaled import Scaled
 from ..gradients.residual import gradient_entries
-from .schedule import decayed, log_sum
+from .schedule import decayed, log_decayed, log_sum
 from .sign import entrywise_reach
 
 __all__ = ["Adam", "AdamW"]
@@ -91,7 +90,7 @@ class Adam:
             raise UsageError(f"betas is {self.betas!r}; it must be a pair (beta_1, beta_2)")
         betas = tuple(share(f"betas[{i}]", beta, below_one=True) for i, beta in enumerate(self.betas))
         object.__setattr__(self, "betas", betas)
-        object.__setattr__(self, "eps", _at_least_zero("eps", self.eps))
+        object.__setattr__(self, "eps", nonnegative("eps", self.eps))
         object.__setattr__(self, "decay", share("decay", self.decay))
 
     def init(self, data: NTPDataset, weights: Tensor) -> AdamState:
@@ -107,7 +106,7 @@ class Adam:
         square = state.square.average(gradient.square(), self.betas[1])
         step_size = decayed(state.first, self.decay, state.count)
         weights = self._shrunk(state.weights, step_size) - step_size * self._ratio(mean, square, count)
-        elapsed = log_sum(state.log_elapsed, math.log(step_size))
+        elapsed = log_sum(state.log_elapsed, log_decayed(state.first, self.decay, state.count))
         return AdamState(weights, state.data, state.first, step_size, count, elapsed, mean, square)
 
     def _ratio(self, mean: Scaled, square: Scaled, count: int) -> Tensor:
@@ -158,14 +157,7 @@ class AdamW(Adam):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "weight_decay", _at_least_zero("weight_decay", self.weight_decay))
+        object.__setattr__(self, "weight_decay", nonnegative("weight_decay", self.weight_decay))
 
     def _shrunk(self, weights: Tensor, step_size: float) -> Tensor:
         return (1.0 - step_size * self.weight_decay) * weights
-
-
-def _at_least_zero(name: str, value: object) -> float:
-    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
-        if 0.0 <= value < math.inf:
-            return float(value)
-    raise UsageError(f"{name} is {value!r}; it must be a finite number >= 0")

@@ -99,7 +99,7 @@ class DualMomentum:
             share = state.count / (state.count + 1)
             momentum = share * (momentum + pull)
             weights = weights - state.step_size * (momentum + pull)
-            elapsed = log_sum(elapsed, math.log(state.step_size * (1 + share)) - log_mass)
+            elapsed = log_sum(elapsed, math.log(state.step_size) + math.log1p(share) - log_mass)
         if len(data.pattern.tokens) > data.num_contexts:
             weights = weights - state.finite_step_size * InSupportLoss(data).gradient(state.weights)
         return DualMomentumState(

@@ -118,5 +118,5 @@ class GrowingStepDescent:
         if log_norm == -math.inf:
             return state
         log_step = math.log(state.rate) - evaluate(state.weights, state.data).log_tail
-        weights = state.weights - math.exp(log_step + log_norm) * unit
+        weights = state.weights - exp_or_inf(log_step + log_norm) * unit
         return GrowingState(weights, state.data, state.rate, log_step, log_sum(state.log_elapsed, log_step))

@@ -37,7 +37,7 @@ class HeavyBallState:
         rest, k = 1.0 - self.momentum, self.count
         # 1 - beta^k without cancellation
         fading = -math.expm1(k * math.log(self.momentum)) / rest * self.momentum if self.momentum else 0.0
-        return math.log(self.step_size / rest) + math.log(k - fading)
+        return math.log(self.step_size) - math.log(rest) + math.log(k - fading)
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class NesterovState:
     def log_elapsed(self) -> float:
         """Logarithm of ``eta k (k + 3) / 4``, the time in which gradient flow comes as far; -inf at the start."""
         k = self.count
-        return math.log(self.step_size / 4) + math.log(k) + math.log(k + 3) if k else -math.inf
+        return math.log(self.step_size) - math.log(4.0) + math.log(k) + math.log(k + 3) if k else -math.inf
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...dataset import NTPDataset
 from ...doors import positive, share
 from ..gradients.direction import unit_gradient
-from .schedule import decayed, log_sum
+from .schedule import decayed, log_decayed, log_sum
 
 __all__ = ["NormalisedGradientDescent", "default_length"]
 
@@ -109,6 +109,6 @@ class NormalisedGradientDescent:
         if log_norm == -math.inf:
             return replace(state, count=state.count + 1)
         step_size = decayed(state.first, self.decay, state.count)
-        elapsed = log_sum(state.log_elapsed, math.log(step_size) - log_norm)
+        elapsed = log_sum(state.log_elapsed, log_decayed(state.first, self.decay, state.count) - log_norm)
         weights = state.weights - step_size * unit
         return NormalisedState(weights, state.data, state.first, step_size, state.count + 1, elapsed)

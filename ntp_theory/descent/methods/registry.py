@@ -27,7 +27,8 @@ __all__ = ["METHODS", "Method", "State", "find_method"]
 class State(Protocol):
     """All that a method knows between two steps: a frozen dataclass.
 
-    So that a run can be saved and resumed, its fields are tensors, plain numbers, words, and the dataset. A step
+    So that a run can be saved and resumed, its fields are tensors, plain numbers, words, and the dataset; a tensor that
+    is not empty before the first step keeps its shape. A step
     never changes the tensors of the state that it is given; it may write over those of the state before that.
     A method whose step size changes has a field ``log_elapsed``, the logarithm of the sum of its step sizes.
     """

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-__all__ = ["decayed", "log_sum"]
+__all__ = ["decayed", "log_decayed", "log_sum"]
 
 
 def decayed(first: float, decay: float, count: int) -> float:
@@ -18,6 +18,17 @@ def decayed(first: float, decay: float, count: int) -> float:
     0.05
     """
     return first * math.pow(count + 1, -decay)
+
+
+def log_decayed(first: float, decay: float, count: int) -> float:
+    """The logarithm of `decayed`, where that is below the smallest double too.
+
+    Examples
+    --------
+    >>> round(log_decayed(5e-324, 0.5, 3) - math.log(5e-324), 6)
+    -0.693147
+    """
+    return math.log(first) - decay * math.log(count + 1)
 
 
 def log_sum(log_a: float, log_b: float) -> float:

@@ -94,5 +94,5 @@ class SplitNormalisedDescent:
         norm, size = (float(torch.linalg.vector_norm(x)) for x in (across, parts.tail))
         if norm > NOTHING * size:
             weights = weights - (state.step_size / norm) * across
-            elapsed = log_sum(elapsed, math.log(state.step_size / norm) - parts.log_scale)
+            elapsed = log_sum(elapsed, math.log(state.step_size) - math.log(norm) - parts.log_scale)
         return SplitState(weights, state.data, state.step_size, state.finite_step_size, elapsed)

@@ -12,7 +12,7 @@ from torch import Tensor
 from ...dataset import NTPDataset
 from ...doors import positive, share
 from ...scaled import Scaled
-from .schedule import decayed, log_sum
+from .schedule import decayed, log_decayed, log_sum
 
 __all__ = ["SteepestDescent", "SteepestState"]
 
@@ -73,7 +73,7 @@ class SteepestDescent(ABC):
         step_size = decayed(state.first, self.decay, state.count)
         memory, gradient = self._smooth(state.memory, self._gradient(state.weights, state.data))
         weights = state.weights - step_size * self._direction(gradient, state.data)
-        elapsed = log_sum(state.log_elapsed, math.log(step_size))
+        elapsed = log_sum(state.log_elapsed, log_decayed(state.first, self.decay, state.count))
         return SteepestState(weights, state.data, state.first, step_size, state.count + 1, elapsed, memory)
 
     @abstractmethod

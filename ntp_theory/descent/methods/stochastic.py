@@ -15,7 +15,7 @@ from ...doors import positive, share, whole
 from ...errors import UsageError
 from ...softmax import SoftmaxResidual, fitting_view
 from ...support import SupportPattern
-from .schedule import decayed, log_sum
+from .schedule import decayed, log_decayed, log_sum
 
 __all__ = ["StochasticGradientDescent", "StochasticPairDescent"]
 
@@ -116,7 +116,7 @@ class StochasticGradientDescent:
         items = drawn[batch * self.batch_size : (batch + 1) * self.batch_size]
         step_size = decayed(state.first, self.decay, state.count)
         weights = state.weights - step_size * self._gradient(state.weights, data, items)
-        elapsed = log_sum(state.log_elapsed, math.log(step_size))
+        elapsed = log_sum(state.log_elapsed, log_decayed(state.first, self.decay, state.count))
         return StochasticState(weights, data, drawn, state.first, step_size, state.count + 1, elapsed)
 
     def _batches(self, masses: Tensor) -> int:

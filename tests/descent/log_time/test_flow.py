@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import sys
 
 import numpy as np
@@ -123,11 +124,43 @@ def test_the_tolerance_is_met_and_used(make):
     assert errors[1e-4] > 30 * errors[1e-6] > 900 * errors[1e-8]
 
 
-def test_what_cannot_be_reached_is_said_with_the_best_decoder(monkeypatch):
+ONE_HOT = NTPDataset([[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+SOFT = NTPDataset([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize("data", [ONE_HOT, SOFT])
+@pytest.mark.parametrize("log_time", [1e9, 1e10, 8e10])
+def test_as_far_as_rounding_allows(data, log_time, monkeypatch):
+    """Lengths of steps grow by a factor, so there are few; none is refused, though rounding is far above tol."""
+    attempts, attempt = [], implicit._Stepper.next
+
+    def counted(*arguments):
+        attempts.append(attempt(*arguments))
+        return attempts[-1]
+
+    monkeypatch.setattr(implicit._Stepper, "next", counted)
+    run, direction = flow(data, log_time=log_time, record=[log_time]), predict(data).direction
+    assert (run.log_derivative[0] - direction).norm() <= 1e-9 * direction.norm()
+    late = [step.error for step in attempts[-15:]]  # log t from about 1e3 on
+    assert len(attempts) <= STEPS and max(late) <= 1.0
+
+
+@pytest.mark.parametrize("data", [ONE_HOT, NTPDataset([[1000.0, 0.0], [0.0, 1000.0]], [[1.0, 0.0], [0.0, 1.0]])])
+def test_what_cannot_be_reached_is_said_with_the_best_decoder(data, monkeypatch):
+    with pytest.raises(SolverError, match=r"log_time = 1e\+300 is out of reach: .* exceeds 0.0001 nats") as caught:
+        flow(data, log_time=1e300)
+    assert caught.value.status == "rounding" and torch.isfinite(caught.value.best).all()
+    reached = float(re.search(r"at log t = (\S+), exceeds", str(caught.value)).group(1))
+    # there W is log t W_mm, and rounding four units in the last place of its logits; a step may go on four times as far
+    allowed = 1e-4 / (4 * torch.finfo(torch.float64).eps)
+    largest = float(data.embeddings.norm(dim=1).max()) * float(predict(data).direction.norm())
+    assert allowed <= 1.01 * reached * largest <= 5 * allowed
+    with pytest.raises(SolverError, match="log_time = 1 is out of reach: .* at log t = -inf, exceeds"):
+        flow(data, log_time=1.0, init=[[1e13, 0.0]] + [[0.0, 0.0]] * (data.vocab_size - 1))
+
+
+def test_steps_that_become_too_short(monkeypatch):
     data = tiny()
-    with pytest.raises(SolverError, match="try a larger one") as caught:
-        flow(data, log_time=1e12)
-    assert caught.value.best.shape == (5, 8) and torch.isfinite(caught.value.best).all()
     monkeypatch.setattr(implicit, "SHORTEST", 10.0)
     with pytest.raises(SolverError, match="too short for tol = 1.0e-10") as caught:
         flow(data, log_time=10.0)
@@ -326,7 +359,7 @@ def test_a_flow_is_saved_whole(tmp_path):
         ({"log_time": 10**400}, "log_time is 1000"),
         ({"init": torch.zeros(4, 8)}, "init has shape"),
         ({"init": torch.full((5, 8), math.nan)}, "init"),
-        ({"init": torch.full((5, 8), 1e308, dtype=torch.float64)}, "init gives a loss beyond"),
+        ({"init": torch.full((5, 8), 1e308, dtype=torch.float64)}, "init has a norm beyond"),
         ({"record": [1.0, 10.5]}, r"record entry is 10.5; it must be a number of at most log_time = 10"),
         ({"record": [math.nan]}, "record entry is nan"),
         ({"record": []}, "record names no log time"),

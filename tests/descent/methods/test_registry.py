@@ -16,7 +16,7 @@ from ntp_theory.dataset import NTPDataset
 from ntp_theory.descent import METHODS, descend
 from ntp_theory.descent.methods.registry import find_method
 from ntp_theory.distributed import ContextShard
-from ntp_theory.errors import UsageError
+from ntp_theory.errors import SolverError, UsageError
 from ntp_theory.ranks import Ranks
 from tests.descent.reference import ONE_HOT, SOFT
 from tests.descent.test_run import Killed, kill_at, same
@@ -137,3 +137,18 @@ def test_shards(name):
 def test_the_elapsed_time_grows_from_nothing(name):
     run = descend(data_for(name), name, steps=20, record="all")
     assert float(run.log_elapsed[0]) == -np.inf and bool((run.log_elapsed.diff() > 0).all())
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("step_size", [5e-324, 1e-300, 1e160, 1.79e308])
+@pytest.mark.parametrize("record", ["log", [40]])
+def test_at_any_step_size_there_is_a_finite_answer_or_none(name, step_size, record):
+    """Far from every sensible one: nothing but numbers comes back, or the best decoder there was."""
+    try:
+        run = descend(ONE_HOT, name, steps=40, step_size=step_size, record=record)
+    except SolverError as error:
+        assert error.status == "not finite" and step_size > 1.0
+        assert torch.isfinite(torch.linalg.vector_norm(error.best))
+    else:
+        assert torch.isfinite(run.norm).all() and torch.isfinite(run.gap).all()
+        assert not (run.log_elapsed.isnan().any() or run.log_elapsed[-1] == -torch.inf)

@@ -79,7 +79,7 @@ def test_an_optimizer_of_ones_own():
 
 def test_a_run_that_leaves_the_numbers_stops():
     for factory in (torch.optim.SGD, torch.optim.LBFGS):
-        with pytest.raises(SolverError, match="the loss is not finite"):
+        with pytest.raises(SolverError, match="the norm of the decoder is not finite"):
             descend(NTPDataset([[10.0]], [[0.9, 0.1]]), TorchOptimizer(factory, lr=1e308), steps=10, record=[0, 10])
 
 

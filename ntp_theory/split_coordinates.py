@@ -13,18 +13,18 @@ import math
 import torch
 from torch import Tensor
 
-from ..dataset import NTPDataset
-from ..errors import UsageError
-from ..subspace import data_subspace
-from ..support import SupportPattern
+from .dataset import NTPDataset
+from .errors import UsageError
+from .subspace import data_subspace
+from .support import SupportPattern
 
-__all__ = ["Coordinates"]
+__all__ = ["SplitCoordinates"]
 
 # Numbers in the largest table.
 LARGEST = 2e7
 
 
-class Coordinates:
+class SplitCoordinates:
     """Bases of F and F_perp, and the logits that they make.
 
     Parameters
@@ -154,6 +154,6 @@ def _check_size(data: NTPDataset, rank: int) -> None:
     pairs, unknowns = data.num_contexts * data.vocab_size, (data.vocab_size - 1) * rank
     if max(pairs, unknowns) * unknowns > LARGEST:
         raise UsageError(
-            f"data has {pairs} pairs of context and token and (V - 1) rank(H) = {unknowns} unknowns; the path takes a "
+            f"data has {pairs} pairs of context and token and (V - 1) rank(H) = {unknowns} unknowns; this takes a "
             f"table of {max(pairs, unknowns) * unknowns:.1e} numbers, at most {LARGEST:.0e} are allowed"
         )
