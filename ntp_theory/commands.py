@@ -37,8 +37,8 @@ def run_verify(arguments: argparse.Namespace) -> int:
     """Check the claims, one line a check as soon as it is known; the report and all checks go to the folder."""
     folder = _folder(arguments.out)
     labels = _labels(arguments)
-    if len(labels) > 1:  # a claim asked for by name that needs a larger budget is an error, below
-        labels = [label for label in labels if claims.record(label).largest(arguments.budget)]
+    # if all of them need a larger budget, the first says so below
+    labels = [label for label in labels if claims.record(label).largest(arguments.budget)] or labels[:1]
     start, found = time.perf_counter(), list[Check]()
     for done, label in enumerate(labels):
         show(f"{done}/{len(labels)} {label}")

@@ -17,7 +17,7 @@ from ..registry import at_most, claim, same
 SHAPES = [(d, length) for d in (2, 3, 5) for length in (2, 3, 5)]
 
 
-@claim("pitfalls/path-star", source="A (extract); 2510.26745 app. B.1", evidence="exact")
+@claim("pitfalls/path-star", source="2403.06963 (extract); 2510.26745 app. B.1", evidence="exact")
 def path_star() -> Iterator[Check]:
     """G(d, l) has d (l - 1) + 1 nodes and d (l - 1) edges, one node with d children, d leaves, and answers of l nodes.
 
