@@ -275,7 +275,7 @@ BAD_CALLS = {
         "path-star",
         "--num-nodes",
         "8",
-    ): "num_nodes is 8; it must be at least degree * (path_length - 1) + 1 = 9",
+    ): "num_nodes is 8; it must be at least degree * (path_length - 1) + 1",
     ("train", "path-star", "--until", "-1"): "until is -1.0",
     ("train", "path-star", "--model", "rnn"): "invalid choice: 'rnn'",
     ("verify", "--paper", "chess"): "invalid choice: 'chess'",
