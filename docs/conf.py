@@ -72,7 +72,10 @@ def generate(app: Sphinx) -> None:
     for name, text in statement_pages.pages().items():
         (GENERATED / name).parent.mkdir(parents=True, exist_ok=True)
         (GENERATED / name).write_text(text, encoding="utf-8")
-    statement_graph.draw({label: registry.load(label) for label in registry.labels()}, GENERATED / "graph.svg")
+    known = registry.labels()
+    for part, labels in statement_pages.PARTS.items():
+        proofs = {label: registry.load(label) for label in known if label in labels}
+        statement_graph.draw(proofs, GENERATED / f"graph-{part}.svg")
 
 
 def setup(app: Sphinx) -> None:

@@ -17,12 +17,12 @@ COLOURS = {
     "refuted as written": "#a83232",
 }
 OTHER = "#777777"
-WIDTH, HEIGHT = 3.1, 0.19  # inches of a column, of a row
+WIDTH, HEIGHT = 1.9, 0.17  # inches of a column, of a row
 
 
 def draw(proofs: dict[str, Statement], path: Path) -> None:
     """Write the graph of the statements that rest on others, or others on them, as a vector image."""
-    needs = {label: [need for need in proof.needs if need in proofs] for label, proof in proofs.items()}
+    needs = _direct({label: {need for need in proof.needs if need in proofs} for label, proof in proofs.items()})
     named = {need for some in needs.values() for need in some}
     linked = [label for label in proofs if needs[label] or label in named]
     columns = _columns(linked, needs)
@@ -33,16 +33,31 @@ def draw(proofs: dict[str, Statement], path: Path) -> None:
     for label in linked:
         for need in needs[label]:
             (a, b), (c, d) = places[need], places[label]
-            ax.plot([a + 0.62, c - 0.02], [b, d], color="#bbbbbb", linewidth=0.5, zorder=1)
+            ax.plot([a + 0.82, c - 0.03], [b, d], color="#bbbbbb", linewidth=0.5, zorder=1)
     for label, (x, y) in places.items():
         colour = COLOURS.get(proofs[label].verdict, OTHER)
-        ax.text(x, y, label, color=colour, fontsize=7, verticalalignment="center", zorder=2)
+        ax.text(x, y, label, color=colour, fontsize=6.5, verticalalignment="center", zorder=2)
     for i, (verdict, colour) in enumerate([*COLOURS.items(), ("open, or documentation", OTHER)]):
-        ax.text(0.85 * i, rows / 2 + 2, verdict, color=colour, fontsize=9, verticalalignment="bottom", weight="bold")
+        ax.text(1.25 * i, rows / 2 + 2, verdict, color=colour, fontsize=9, verticalalignment="bottom", weight="bold")
     ax.set_xlim(-0.05, len(columns))
     ax.set_ylim(-rows / 2 - 1, rows / 2 + 4)
     ax.set_axis_off()
     figure.savefig(path, metadata={"Date": None})
+
+
+def _direct(needs: dict[str, set[str]]) -> dict[str, list[str]]:
+    """Without what a statement rests on by way of others."""
+    ground: dict[str, set[str]] = {}
+
+    def below(label: str) -> set[str]:
+        if label not in ground:
+            ground[label] = set().union(*({need} | below(need) for need in needs[label]))
+        return ground[label]
+
+    return {
+        label: sorted(need for need in some if not any(need in below(other) for other in some - {need}))
+        for label, some in needs.items()
+    }
 
 
 def _columns(labels: list[str], needs: dict[str, list[str]]) -> list[list[str]]:

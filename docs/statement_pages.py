@@ -12,10 +12,16 @@ from proofs_check import registry
 from proofs_check.citations import citations
 from proofs_check.statement import Statement
 
-__all__ = ["anchor", "page_name", "pages"]
+__all__ = ["PARTS", "anchor", "page_name", "pages"]
 
 HERE = Path(__file__).parent
 EXPLAINED = set(re.findall(r"^\((\S+)\)=$", (HERE / "theory.md").read_text(encoding="utf-8"), re.MULTILINE))
+PARTS = {
+    "implicit-bias": claims.IMPLICIT_BIAS,
+    "path-star-and-planning": claims.PATH_STAR_AND_PLANNING,
+    "multi-token": claims.MULTI_TOKEN,
+}
+"""What has a picture of its own."""
 # Where a label is named says what it is used for.
 USES = {
     "ntp_theory/claims/": "Numeric checks",
@@ -68,11 +74,12 @@ def _index(shown: list[str], proofs: dict[str, Statement], checked: dict[str, cl
         + ", ".join(f"{kinds[kind]} *{kind}*" for kind in ("exact", "certified", "measured"))
         + " (the strongest evidence that a check of the claim may state); `ntp.claims.check(label)` runs one.",
         "",
-        "What rests on what, the ground on the left:",
-        "",
-        "```{image} graph.svg",
-        ":alt: The graph of the statements; an edge leads from each to those that rest on it.",
-        "```",
+        "What rests on what, the ground on the left (the pictures open in full size):",
+        *(
+            f"\n```{{image}} graph-{part}.svg\n:alt: The statements on {part}; an edge leads to what rests on each.\n"
+            f":target: ../_images/graph-{part}.svg\n```"
+            for part in PARTS
+        ),
     ]
     for family, labels in groupby(shown, key=lambda label: label.split("/")[0]):
         lines += ["", f"## `{family}/`", "", "| statement | proof | numeric evidence | source |", "|---|---|---|---|"]

@@ -31,6 +31,8 @@ __all__ = ["ActiveConstraints", "constraint_normals", "finite_constant", "limit_
 LARGEST = 1e7
 # Constraints this close to margin 1 may be active; normals this close to dependent are; multipliers this small are 0.
 SLACK, DEPENDENT, NEGLIGIBLE = 1e-6, 1e-10, 1e-8
+# What Newton steps leave of a multiplier that is 0.
+ROUNDING = 1e-13
 
 
 def finite_constant(data: NTPDataset, finite: Tensor, duals: Tensor) -> Tensor:
@@ -117,7 +119,9 @@ def limit_multipliers(data: NTPDataset, finite: Tensor, direction: Tensor, duals
         y = y - length * step
     rho = mass * (-x @ y).exp()
     chosen = torch.zeros_like(duals)
-    chosen[contexts, tokens] = torch.where(rho > NEGLIGIBLE * float(rho.max()), rho, 0.0)
+    # a rare context has small multipliers, and its copies share them by their weights
+    share = (NEGLIGIBLE * data.weights[contexts] / data.weights.max()).clamp(min=ROUNDING)
+    chosen[contexts, tokens] = torch.where(rho > share * rho.max(), rho, 0.0)
     return chosen
 
 

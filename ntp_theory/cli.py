@@ -14,10 +14,12 @@ from typing import NoReturn
 
 from . import claims, construct
 from ._version import __version__
-from .commands import run_analyze, run_claims, run_descend, run_flow, run_svm, run_verify, show
+from .claims import PAPERS
+from .commands import run_analyze, run_claims, run_descend, run_flow, run_svm, run_train, run_verify, show
 from .descent import METHODS
 from .errors import NTPError, UsageError
 from .margin.norms import NAMES
+from .sequence.tasks.path_star.encoding import ENCODINGS
 
 __all__ = ["main"]
 
@@ -138,6 +140,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     _out(command, "trajectory.npz")
 
+    command = _command(commands, "train", run_train, "a sequence model on a task whose answer is known")
+    command.add_argument("task", choices=("path-star",), help="find the way from the centre of a star to a leaf")
+    command.add_argument("--degree", metavar="D", type=_whole(2), default=2, help="arms of a graph (default: 2)")
+    command.add_argument(
+        "--path-length", metavar="L", type=_whole(2), default=5, help="nodes of an arm with the centre (default: 5)"
+    )
+    command.add_argument("--num-nodes", metavar="N", type=_whole(1), help="labels (default: as many as a graph has)")
+    command.add_argument("--encoding", choices=ENCODINGS, default="edge-packed", help="default: edge-packed")
+    command.add_argument(
+        "--objective", choices=("teacher-forcing", "teacherless", "reversed"), default="teacher-forcing",
+        help="default: teacher-forcing",
+    )  # fmt: skip
+    command.add_argument(
+        "--model", choices=("transformer", "mamba"), default="transformer", help="default: transformer"
+    )
+    command.add_argument("--layers", metavar="N", type=_whole(1), help="default: as many as the path has nodes")
+    command.add_argument("--steps", metavar="N", type=_whole(1), default=2000, help="of 128 graphs (default: 2000)")
+    command.add_argument("--until", metavar="A", type=float, help="stop at this accuracy of whole answers")
+    command.add_argument("--seed", metavar="N", type=_whole(0), default=0, help="of weights and graphs (default: 0)")
+    command.add_argument("--checkpoint", metavar="FILE", help="save the run there as it goes, and go on from it")
+    _out(command, "training.npz and accuracies.png")
+
     command = _command(commands, "claims", run_claims, "every statement that is checked")
     _choice_of_claims(command)
     return parser
@@ -153,7 +177,7 @@ def _command(
 
 
 def _choice_of_claims(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--paper", choices=("bias", "all"), default="all", help="whose claims (default: all)")
+    command.add_argument("--paper", choices=(*PAPERS, "all"), default="all", help="whose claims (default: all)")
     command.add_argument("--label", metavar="PREFIX", default="", help="only claims whose label starts so")
 
 

@@ -1,4 +1,4 @@
-"""Products of matrices to some 96 bits, made of products in double precision that are exact.
+"""Products of matrices to some 104 bits, made of products in double precision that are exact.
 
 Each factor is cut into slices of so few bits that products of slices, summed over the inner axis, fit in a double; what
 is left is to add them up without loss (Ozaki et al. 2012). Everything runs at the speed of matrix products, on a GPU
@@ -16,7 +16,7 @@ from torch import Tensor
 __all__ = ["BITS", "Extended", "exact_product"]
 
 # Bits that products keep, relative to the largest entries of a row and a column.
-BITS = 96
+BITS = 104
 # More of them in the slices: sums of what is dropped.
 GUARD = 4
 
@@ -50,7 +50,10 @@ class Extended:
         return Extended(*_two_sum(high, low + (self.low + other.low)))
 
     def __sub__(self, other: Extended) -> Extended:
-        return self + Extended(-other.high, -other.low)
+        return self + -other
+
+    def __neg__(self) -> Extended:
+        return Extended(-self.high, -self.low)
 
     def __getitem__(self, index: object) -> Extended:
         return Extended(self.high[index], self.low[index])  # type: ignore[index]
@@ -60,9 +63,22 @@ class Extended:
         """The last two axes swapped."""
         return Extended(self.high.mT, self.low.mT)
 
+    def divided(self, numbers: Tensor) -> Extended:
+        """Divided by whole numbers below 2^26."""
+        quotient = self.high / numbers
+        # both parts times such a number are exact, and so is what they leave
+        large = quotient * (2.0**27 + 1)
+        first = large - (large - quotient)
+        left = (self.high - first * numbers) - (quotient - first) * numbers
+        return Extended(*_two_sum(quotient, (left + self.low) / numbers))
+
+    def rounded(self) -> Tensor:
+        """In double precision."""
+        return self.high + self.low
+
 
 def exact_product(a: Extended, b: Extended) -> Extended:
-    """``a @ b``, to a relative error of some ``2^-96`` of the largest entry of a row times the largest of a column.
+    """``a @ b``, to a relative error of some ``2^-104`` of the largest entry of a row times the largest of a column.
 
     Parameters
     ----------
@@ -87,7 +103,8 @@ def exact_product(a: Extended, b: Extended) -> Extended:
     bits = (53 - math.ceil(math.log2(max(inner, 1)))) // 2
     count = math.ceil((BITS + GUARD) / bits)
     left, right = _slices(a, bits, count), [part.mT for part in _slices(b.mT, bits, count)]
-    products = (left[i] @ right[total - i] for total in range(count) for i in range(total + 1))
+    # smallest first: what rounding loses is small against the sum so far
+    products = (left[i] @ right[total - i] for total in reversed(range(count)) for i in range(total + 1))
     high = low = a.high.new_zeros(*a.high.shape[:-1], b.high.shape[-1])
     for product in products:
         high, lost = _two_sum(high, product)

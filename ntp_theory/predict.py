@@ -25,7 +25,7 @@ from .errors import NotSeparableError, SolverError, UsageError
 from .finite_part import InSupportLoss
 from .infimum import infimum_bounds
 from .margin import SVMSolution, solve_svm
-from .margin.dual import DualIterate, solve_dual
+from .margin.dual import solve_dual
 from .margin.outcome import answer
 from .plateau import Plateau
 from .subspace import data_subspace
@@ -307,10 +307,10 @@ def _max_margin(reference: NTPDataset, tol: float) -> SVMSolution:
     except NotSeparableError:
         # extended supports come with a direction: the certificate that speaks against it is one up to rounding only
         best = solve_dual(reference, tol=tol, max_iterations=MAX_ITERATIONS, certify=False)
-    except SolverError as error:
-        if not isinstance(error.best, DualIterate):
+    except SolverError:
+        if tol >= ACCEPTED_GAP:
             raise
-        best = error.best
+        return solve_svm(reference, tol=ACCEPTED_GAP)
     return answer(reference, best, max(tol, ACCEPTED_GAP))
 
 

@@ -17,6 +17,7 @@ from ntp_theory import NTPDataset, SVMSolution, Trajectory, claims, commands, co
 from ntp_theory.checks import Check
 from ntp_theory.cli import main
 from ntp_theory.construct import designed
+from ntp_theory.sequence.training import TrainResult
 
 ROOT = Path(__file__).parents[1]
 TEXT = "to be , or not to be : that is the question . to be is to do , to do is to be ."
@@ -189,7 +190,7 @@ def test_svm_in_another_norm(ask, data: str, tmp_path: Path, norm: str) -> None:
 def test_svm_refined(ask, data: str, tmp_path: Path) -> None:
     status, out = ask("svm", data, "--refine", "--json", "--out", str(tmp_path))
     document = strict(out)
-    assert status == 0 and document["refined"] and "gradient steps" in document["route"]
+    assert status == 0 and document["refined"] and "Newton steps" in document["route"]
     assert document["distance_bound"] <= 1e-10 * document["norm"]
     assert SVMSolution.load(tmp_path / "svm.npz").distance_bound() == document["distance_bound"]
 
@@ -265,9 +266,19 @@ def test_claims(ask) -> None:
 
 BAD_CALLS = {
     (): "COMMAND",
-    ("train",): "invalid choice: 'train'",
+    ("sing",): "invalid choice: 'sing'",
     ("verify", "--budget", "huge"): "invalid choice: 'huge'",
-    ("verify", "--paper", "pitfalls"): "invalid choice: 'pitfalls'",
+    ("verify", "--label", "pitfalls/te"): "budget is 'quick'; pitfalls/teacher-forcing has 'standard'",
+    ("train",): "the following arguments are required: task",
+    (
+        "train",
+        "path-star",
+        "--num-nodes",
+        "8",
+    ): "num_nodes is 8; it must be at least degree * (path_length - 1) + 1",
+    ("train", "path-star", "--until", "-1"): "until is -1.0",
+    ("train", "path-star", "--model", "rnn"): "invalid choice: 'rnn'",
+    ("verify", "--paper", "chess"): "invalid choice: 'chess'",
     ("verify", "--label", "bias/theorem-9"): "label is 'bias/theorem-9'",
     ("claims", "--label", "nothing"): "label is 'nothing'",
     ("analyze",): "one of the arguments TEXT --documentation is required",
@@ -427,3 +438,19 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_train_path_star(ask, tmp_path: Path) -> None:
+    call = ("train", "path-star", "--path-length", "2", "--steps", "3", "--json", "--out", str(tmp_path))
+    status, out = ask(*call)
+    document = strict(out)
+    assert status == 0 and document["steps"] == 3 and document["examples"] == 384 and document["chance"] == 0.5
+    assert TrainResult.load(tmp_path / "training.npz").steps == 3
+    assert (tmp_path / "accuracies.png").read_bytes()[1:4] == b"PNG"
+
+
+def test_verify_leaves_out_what_needs_a_larger_budget(ask) -> None:
+    status, out = ask("verify", "--label", "pitfalls/s", "--json")
+    assert status == 0 and strict(out)["claims"] == 3
+    found = ask("verify", "--paper", "pitfalls", "--label", "pitfalls/rever", "--json")
+    assert strict(found[1])["claims"] == 1  # the cascade takes minutes

@@ -1,7 +1,7 @@
 """Every labelled statement that the library can check, and the checks; importing a paper registers its claims."""
 
-from . import bias, classical, geometry, steepest
-from .labels import IMPLICIT_BIAS, LABELS, MULTI_TOKEN, PATH_STAR_AND_PLANNING, PENDING
+from . import bias, classical, geometry, pitfalls, steepest
+from .labels import IMPLICIT_BIAS, LABELS, MULTI_TOKEN, PAPERS, PATH_STAR_AND_PLANNING, PENDING
 from .registry import BUDGETS, Budget, Claim, Verdict, check, clear_cache, labels, record, records
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "IMPLICIT_BIAS",
     "LABELS",
     "MULTI_TOKEN",
+    "PAPERS",
     "PATH_STAR_AND_PLANNING",
     "PENDING",
     "Budget",
@@ -20,6 +21,7 @@ __all__ = [
     "clear_cache",
     "geometry",
     "labels",
+    "pitfalls",
     "record",
     "records",
     "steepest",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["IMPLICIT_BIAS", "LABELS", "MULTI_TOKEN", "PATH_STAR_AND_PLANNING", "PENDING"]
+__all__ = ["IMPLICIT_BIAS", "LABELS", "MULTI_TOKEN", "PAPERS", "PATH_STAR_AND_PLANNING", "PENDING"]
 
 
 def _names(prefix: str, words: str) -> tuple[str, ...]:
@@ -104,6 +104,14 @@ MULTI_TOKEN: tuple[str, ...] = (
 LABELS: tuple[str, ...] = IMPLICIT_BIAS + PATH_STAR_AND_PLANNING + MULTI_TOKEN
 """Every label, in the order of the theory."""
 
+PAPERS: dict[str, tuple[str, ...]] = {
+    "bias": IMPLICIT_BIAS,
+    "pitfalls": tuple(label for label in PATH_STAR_AND_PLANNING if label.startswith("pitfalls/")),
+    "planning": tuple(label for label in PATH_STAR_AND_PLANNING if label.startswith("planning/")),
+    "multitoken": MULTI_TOKEN,
+}
+"""The labels of each line of work."""
+
 PENDING: tuple[str, ...] = (
     *_names(
         "bias",
@@ -112,7 +120,14 @@ PENDING: tuple[str, ...] = (
     *_names("geometry", "ufm-nuclear ufm-limit finite-part gram-collapse semantics saxe-dynamics"),
     *(label for label in IMPLICIT_BIAS if label.startswith(("attention/", "capacity/"))),
     *_names("classical", "perm cover-wendel"),
-    *PATH_STAR_AND_PLANNING,
+    *_names(
+        "pitfalls",
+        "small-machines masked first-token-only depth-match node-count metrics cpu-setting cpu-repo-serialisation "
+        "cpu-conclusions models results-paper results-factorization results-nextlat results-frydenlund in-weights "
+        "public-code public-code-defects issues cost frydenlund-2024 frydenlund-2025 other-objectives "
+        "discrete-diffusion roll-the-dice faq",
+    ),
+    *PAPERS["planning"],
     *MULTI_TOKEN,
 )
 """Labels that may be named but have no claim: their subject is not in the library yet, or nothing can be checked."""

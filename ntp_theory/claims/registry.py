@@ -75,6 +75,10 @@ class Claim:
     budgets: Mapping[str, str]
     run: Callable[[Budget], Iterable[Check]]
 
+    def largest(self, budget: Budget) -> Budget | None:
+        """The largest of its budgets up to this one, if it has one so small."""
+        return next((b for b in reversed(BUDGETS[: BUDGETS.index(budget) + 1]) if b in self.budgets), None)
+
 
 _claims: dict[str, Claim] = {}
 _caches: list[Any] = []
@@ -96,8 +100,9 @@ def claim(
 ) -> Callable[[Run], Run]:
     """Register the decorated function as the claim of that label.
 
-    The first paragraph of its docstring is the statement; the rest says what the budget "quick" shows. A function with
-    a larger budget, described by ``standard`` or ``full``, is called with the name of the budget; others without.
+    The first paragraph of its docstring is the statement; the rest says what the budget "quick" shows, which a claim
+    that needs more does not have. A function with a larger budget, described by ``standard`` or ``full``, is called
+    with the name of the budget; others without.
     """
 
     def register(run: Run) -> Run:
@@ -107,9 +112,9 @@ def claim(
             raise UsageError(f"label is {label!r}, which is registered already; a label has one claim")
         larger = {"standard": standard, "full": full}
         statement, _, quick = (inspect.getdoc(run) or "").partition("\n\n")
-        budgets = {"quick": _one_line(quick)}
+        budgets = {"quick": _one_line(quick)} if quick else {}
         budgets |= {budget: shown for budget, shown in larger.items() if shown is not None}
-        with_budget = run if len(budgets) > 1 else lambda budget: run()
+        with_budget = run if set(budgets) - {"quick"} else lambda budget: run()
         _claims[label] = Claim(label, _one_line(statement), source, evidence, verdict, budgets, with_budget)
         return run
 
@@ -184,7 +189,8 @@ def check(label: str, budget: Budget = "quick") -> list[Check]:
     label : str
         A label, or the beginning of several, as ``"bias"``.
     budget : {"quick", "standard", "full"}
-        Each claim runs at the largest of its budgets up to this one.
+        Each claim runs at the largest of its budgets up to this one; one that has none so small is left out, or is an
+        error if it is the only one asked for.
 
     Returns
     -------
@@ -195,7 +201,7 @@ def check(label: str, budget: Budget = "quick") -> list[Check]:
     Raises
     ------
     UsageError
-        If no label starts so, or there is no such budget.
+        If no label starts so, there is no such budget, or the claim asked for needs a larger one.
 
     Examples
     --------
@@ -207,11 +213,13 @@ def check(label: str, budget: Budget = "quick") -> list[Check]:
     chosen = records(label)
     if not chosen:
         raise UsageError(_unknown(label))
-    return [found for claim in chosen for found in _run(claim, budget)]
+    runnable = [(claim, level) for claim in chosen if (level := claim.largest(budget))]
+    if not runnable:
+        raise UsageError(f"budget is {budget!r}; {chosen[0].label} has {', '.join(map(repr, chosen[0].budgets))}")
+    return [found for claim, level in runnable for found in _run(claim, level)]
 
 
-def _run(claim: Claim, budget: Budget) -> list[Check]:
-    level = [b for b in BUDGETS[: BUDGETS.index(budget) + 1] if b in claim.budgets][-1]
+def _run(claim: Claim, level: Budget) -> list[Check]:
     found: list[Check] = []
     start = time.perf_counter()
     try:

@@ -1,17 +1,20 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
 from .panels import alignment, distance, four_panels, loss, norm
+from .path_star import accuracies, path_star_answer
 from .plane import embeddings, toy_figure
 from .style import png, save
 from .supports import supports
 
 __all__ = [
+    "accuracies",
     "alignment",
     "distance",
     "embeddings",
     "four_panels",
     "loss",
     "norm",
+    "path_star_answer",
     "png",
     "save",
     "supports",

@@ -6,7 +6,8 @@ For a feasible W and multipliers alpha >= 0 with ``W_a = P_perp sum alpha (e_z -
 
 a sum of terms that are not negative, where the difference on the left would lose what it is about. The objective is
 1-strongly convex, so W_mm is within the square root of twice that. Margins are needed to twice as many digits as the
-bound has: they are computed to 96 bits, for a direction that may itself have more digits than a double.
+bound has, and where contexts nearly share an embedding, C^T H is much smaller than C: both are computed to 104 bits, of
+a direction and multipliers that may themselves have more digits than a double.
 
 The problem is read as everywhere in this library: relations among in-support constraints (6a) that hold up to rounding
 are taken for exact, as when dim F is decided. Embeddings that miss one by their last digits only, so that it does not
@@ -16,6 +17,7 @@ hold for the numbers as they are, may have another W_mm, which only an exact sol
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -24,9 +26,9 @@ from ..conditions.standing import ROUNDING
 from ..dataset import NTPDataset
 from ..extended import BITS, Extended, exact_product
 from ..subspace import data_subspace
-from .multipliers import cone_element
+from .multipliers import extended_element
 
-__all__ = ["distance_bound", "residuals"]
+__all__ = ["Certificate", "certify", "residuals"]
 
 
 def residuals(data: NTPDataset, direction: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,36 +53,60 @@ def residuals(data: NTPDataset, direction: Tensor, tail: Tensor) -> tuple[Tensor
     rows = torch.arange(data.num_contexts, device=direction.device)
     below = logits[rows, pattern.anchors][:, None] - logits  # of no more digits than the logits differ by
     support = below[pattern.contexts, pattern.tokens]
-    inside = support.high + support.low
+    inside = support.rounded()
     uneven, lowest = pattern.max(inside) - pattern.min(inside), pattern.max(inside)
     short = below - Extended.of(torch.ones_like(below.high))
-    slack = (short.high + short.low) - lowest[:, None]
+    slack = short.rounded() - lowest[:, None]
     slack[pattern.contexts, pattern.tokens] = torch.inf
     return uneven, slack
 
 
-def distance_bound(
-    data: NTPDataset, direction: Tensor, tail: Tensor | None, duals: Tensor, support_duals: Tensor | None = None
-) -> float:
-    """Upper bound on ``||direction - W_mm||``; infinite if the direction does not separate.
+@dataclass(frozen=True)
+class Certificate:
+    """What residuals prove of a direction; both infinite if it does not separate, or if a multiplier has a wrong sign.
+
+    Attributes
+    ----------
+    gap : float
+        At least ``1/2 ||W||^2 - 1/2 ||W_mm||^2`` of W, the direction made feasible; never negative.
+    distance : float
+        At least ``||direction - W_mm||``.
+    """
+
+    gap: float
+    distance: float
+
+
+NOTHING = Certificate(math.inf, math.inf)
+
+
+def certify(
+    data: NTPDataset,
+    direction: Tensor,
+    duals: Tensor,
+    support_duals: Tensor | None = None,
+    *,
+    tail: Tensor | None = None,
+    duals_tail: Tensor | None = None,
+) -> Certificate:
+    """Bounds on what a direction is above the minimum, and on its distance from W_mm.
 
     The direction, with its tail, is first made feasible: projected on F_perp, if more than rounding keeps it from
-    there, and scaled to margin 1. What rounding is left is charged to the bound, and more than rounding makes it
+    there, and scaled to margin 1. What rounding is left is charged to the bounds, and more than rounding makes them
     infinite: then in-support constraints are nearly dependent.
 
     Parameters
     ----------
     data : NTPDataset
     direction : Tensor (V, d)
-    tail : Tensor (V, d) or None
     duals : Tensor (m, V)
         Multipliers, at least 0.
     support_duals : Tensor (n,), optional
         Entries of C on the supports; if not given, P_perp takes their place.
-
-    Returns
-    -------
-    float
+    tail : Tensor (V, d), optional
+        What the direction lacks.
+    duals_tail : Tensor (m, V), optional
+        What C lacks.
 
     Notes
     -----
@@ -90,11 +116,11 @@ def distance_bound(
     --------
     >>> data = NTPDataset([[2.0]], [[1.0, 0.0]])
     >>> w = torch.tensor([[0.25], [-0.25]], dtype=torch.float64)
-    >>> distance_bound(data, w, None, torch.tensor([[0.0, 0.125]], dtype=torch.float64)) < 1e-11
+    >>> certify(data, w, torch.tensor([[0.0, 0.125]], dtype=torch.float64)).distance < 1e-11
     True
     """
     if bool((duals < 0).any()) or bool(data.pattern.inside(duals).any()):
-        return math.inf
+        return NOTHING
     pattern, h, direction, duals = data.pattern, data.embeddings.double(), direction.double(), duals.double()
     lengths, low = h.norm(dim=1), torch.zeros_like(direction) if tail is None else tail
     uneven, slack = residuals(data, direction, low)
@@ -106,20 +132,27 @@ def distance_bound(
         uneven, slack = residuals(data, direction, low)
     short, size = max(-float(slack.min()), 0.0), float(direction.norm())
     if not short < 1.0 or bool((uneven > ROUNDING * size * lengths).any()):
-        return math.inf
-    c = cone_element(duals, None if support_duals is None else support_duals.double(), pattern)
-    dual, own = c.T @ h, pattern.inside(c)
+        return NOTHING
+    c = extended_element(duals, support_duals, pattern, duals_tail)
+    if bool((c.rounded() > 0).masked_fill(pattern.mask(), False).any()):
+        return NOTHING
+    dual, own = exact_product(c.mT, Extended.of(h)), pattern.inside(c.high)
+    sizes = c.high.abs()
+    # rounding of the product, and of rows of C that sum to 0 but for it
+    lost = 2.0**-BITS * len(h) * float(sizes.amax(0).norm() * h.abs().amax(0).norm())
+    lost += 2.0**-BITS * data.vocab_size * float(sizes.amax(1) @ lengths)
     if support_duals is None:
-        projected = data_subspace(data).project_complement(dual).double()
-        own = own + data_subspace(data).balance(projected - dual, torch.zeros_like(uneven))
-        dual = projected
-    eps = torch.finfo(h.dtype).eps
-    rounding = (math.log2(len(c)) + 4) * eps * float((c.abs().T @ h.abs()).norm())
-    apart = (float(((direction - dual) + low).norm()) + rounding + short * size) / (1.0 - short)
+        weights = dual.rounded()
+        projected = data_subspace(data).project_complement(weights).double()
+        own = own + data_subspace(data).balance(projected - weights, torch.zeros_like(uneven))
+        dual = Extended.of(projected)
+        lost += (math.log2(len(h)) + 4) * torch.finfo(h.dtype).eps * float((sizes.T @ h.abs()).norm())
+    apart = float((Extended(direction, low) - dual).rounded().norm()) + lost
+    apart = (apart + short * size) / (1.0 - short)
     complementary = float((duals * (slack + short).clamp(min=0.0, max=1e300)).sum()) / (1.0 - short)
     # what in-support logits differ by, and the rounding of all, move the optimum as the multipliers of either say
     weights = duals.sum(1) + pattern.sum(own.abs())
     charged = float((own.abs() * uneven[pattern.contexts]).sum())
-    charged += 2.0**-BITS * data.dim * size * float(weights @ lengths)
+    charged += 2.0**-BITS * data.dim * float(direction.abs().max()) * float(weights @ h.abs().amax(1))
     gap = 0.5 * apart**2 + complementary + charged
-    return away + short * size / (1.0 - short) + math.sqrt(2.0 * gap)
+    return Certificate(gap, away + short * size / (1.0 - short) + math.sqrt(2.0 * gap))

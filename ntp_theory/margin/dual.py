@@ -126,6 +126,9 @@ def solve_duals(
             if search.is_stalled() and search.is_far() and walk.give_up(i):
                 search.stalled = 0
         ends = walk.ended().tolist()
+        for i, search in enumerate(going):  # steps that end at once may have left more to interior points than these
+            if ends[i] and search.is_open() and walk.give_up(i):
+                ends[i] = False
         over = [search.is_over() or search.is_stalled() or end for search, end in zip(going, ends, strict=True)]
         if any(over):
             multipliers = walk.problem.multipliers(walk.c)
@@ -182,6 +185,10 @@ class _Search:
         """Whether steps no longer help."""
         return self.stalled > STALL
 
+    def is_open(self) -> bool:
+        """Whether neither a solution nor a reason against one is known."""
+        return self.found.gap > self.tol and self.found.certificate is None
+
     def is_far(self) -> bool:
         """Whether the best points are too far apart to tell which constraints are active."""
         return self.found.gap > FAR
@@ -225,7 +232,7 @@ class _Search:
     def finish(self, multipliers: Tensor, iterations: int, route: str) -> None:
         """Keep the last C (m, V), and try what polishing makes of it if that is needed."""
         last = multipliers.clone()
-        if self.found.gap > self.tol and self.found.certificate is None:
+        if self.is_open():
             for candidate in (last, polish(last, self.data)):
                 self.found = min(self.found, _judge_projected(candidate, self.data, 0), key=lambda found: found.gap)
         self.found = replace(self.found, iterations=iterations, multipliers=last, route=route)

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
+from ..extended import Extended, exact_product
 from ..support import SupportPattern
 from .norms import Norm
 
-__all__ = ["cone_element", "lower_bound", "split"]
+__all__ = ["cone_element", "extended_element", "lower_bound", "split"]
 
 
 def cone_element(duals: Tensor, support_duals: Tensor | None, pattern: SupportPattern) -> Tensor:
@@ -35,6 +36,24 @@ def cone_element(duals: Tensor, support_duals: Tensor | None, pattern: SupportPa
     share = (duals.sum(1) - pattern.sum(inside)) / pattern.sizes
     c[pattern.contexts, pattern.tokens] = inside + share[pattern.contexts]
     return c
+
+
+def extended_element(
+    duals: Tensor, support_duals: Tensor | None, pattern: SupportPattern, tail: Tensor | None
+) -> Extended:
+    """The same to more digits, with what double precision lacks of it in ``tail`` (m, V): rows sum to 0 to the last."""
+    c = -duals.double()
+    if support_duals is not None:
+        c[pattern.contexts, pattern.tokens] = support_duals.double()
+    element = Extended.of(c) if tail is None else Extended.of(c) + Extended.of(tail)
+    ones = Extended.of(c.new_ones(c.shape[1], 1))
+    for _ in range(2):  # the first leaves the rounding of a double
+        share = torch.zeros_like(c)
+        share[pattern.contexts, pattern.tokens] = (-exact_product(element, ones).rounded()[:, 0] / pattern.sizes)[
+            pattern.contexts
+        ]
+        element = element + Extended.of(share)
+    return element
 
 
 def split(c: Tensor, pattern: SupportPattern) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -143,10 +144,10 @@ def as_norm(norm: str | Norm) -> Norm:
         if norm in NAMES:
             return NAMES[norm]
         family, _, exponent = norm.partition("-")
-        try:
-            return Norm(family, float(exponent))  # type: ignore[arg-type]
-        except ValueError:  # also a UsageError
-            pass
+        with suppress(ValueError):
+            p = float(exponent)
+            if family in get_args(Family):
+                return Norm(family, p)  # type: ignore[arg-type]
     raise UsageError(
         f"norm is {norm!r}; it must be one of {', '.join(map(repr, NAMES))}, or 'entrywise-P', 'schatten-P' or "
         "'tokenwise-P' with a number P from 1 to inf, or a Norm"

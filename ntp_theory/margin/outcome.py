@@ -53,7 +53,8 @@ def answer(data: NTPDataset, found: DualIterate, tol: float) -> SVMSolution:
     NotSeparableError
         With the Farkas certificate.
     SolverError
-        If the gap was not closed, or in-support logits differ by more than rounding; what was found is in ``.best``.
+        If the gap was not closed, or in-support logits differ by more than rounding; the best
+        direction (V, d), or None, is in ``.best``.
     """
     if found.certificate is not None:
         raise NotSeparableError(found.certificate.describe(), found.certificate)
@@ -64,7 +65,7 @@ def answer(data: NTPDataset, found: DualIterate, tol: float) -> SVMSolution:
             f"the NTP-SVM dual reached a relative gap of {found.gap:.2e} in {found.iterations} iterations, tol is "
             f"{tol:g}; raise tol, or max_iterations if that was the limit",
             status="gap not closed",
-            best=found,
+            best=found.direction,
         )
     if len(several := (data.pattern.sizes > 1).nonzero()[:, 0]):
         h, direction = data.embeddings[several].double(), found.direction
@@ -75,7 +76,7 @@ def answer(data: NTPDataset, found: DualIterate, tol: float) -> SVMSolution:
                 f"in-support logits after {name} differ by {float(spread[worse][0]):.1e} in the best direction: "
                 "in-support constraints are nearly dependent, and double precision cannot tell whether they are",
                 status="nearly dependent",
-                best=found,
+                best=found.direction,
             )
     return as_solution(data, found)
 

@@ -45,7 +45,7 @@ def solve_svm_path(
     NotSeparableError
         When the first k contexts are not separable. The entries of its certificate are one for every longer prefix.
     SolverError
-        If a gap was not closed; the best iterate is kept in ``.best``.
+        If a gap was not closed; the best direction (V, d), or None, is kept in ``.best``.
     UsageError
         If an argument is out of range.
 

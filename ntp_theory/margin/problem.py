@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..dataset import NTPDataset
+from ..extended import Extended
 
 __all__ = ["DualProblem"]
 # Terms of a sum of products that are added up at once, times the root of their number: sums of sums round off less.
@@ -176,6 +177,12 @@ class DualProblem:
         if rows.shape[1] < len(self.contexts):
             rows = rows[:, self.contexts] / torch.bincount(self.contexts)[self.contexts, None]
         return rows if rows.shape[2] == len(self.tokens) else rows[:, :, self.tokens]
+
+    def extended_multipliers(self, c: Extended) -> Extended:
+        """The same of C to more digits."""
+        rows = Extended(c.high / self.lengths[:, :, None], c.low / self.lengths[:, :, None])[:, self.contexts]
+        rows = rows.divided(torch.bincount(self.contexts)[self.contexts, None])
+        return rows[:, :, self.tokens]
 
     def reduce(self, multipliers: Tensor) -> Tensor:
         """C (1, m, U) of multipliers (M, V) for the data: what `multipliers` undoes; equal tokens get their mean."""

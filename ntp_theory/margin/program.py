@@ -56,7 +56,7 @@ def solve_program(data: NTPDataset, norm: Norm, separating: Tensor, *, tol: floa
     Raises
     ------
     SolverError
-        If the solver fails, or leaves a larger gap; what it found is kept in ``.best``.
+        If the solver fails, or leaves a larger gap; the best direction is kept in ``.best``.
 
     Notes
     -----
@@ -75,7 +75,7 @@ def solve_program(data: NTPDataset, norm: Norm, separating: Tensor, *, tol: floa
             f"the NTP-SVM in the norm {norm.name!r} was solved by {name} (status {status}) to a relative gap of "
             f"{solution.duality_gap() / solution.norm:.2e}, tol is {tol:g}; raise tol",
             status=status,
-            best=solution,
+            best=solution.direction,
         )
     return solution
 

@@ -1,19 +1,23 @@
 """More digits of W_mm than a double holds: iterative refinement of the equations that the active constraints make.
 
-The factorisation is in double precision and only has to shrink errors; residuals are computed to 96 bits from
-embeddings that nothing was rounded off.
+The factorisation is in double precision and only has to shrink errors; residuals are computed to 104 bits from
+embeddings that nothing was rounded off. W is an unknown of its own beside C: where contexts nearly share an embedding,
+C is so large that not even ``H^T C`` of its own many digits has those that margins need.
+
+Where the solution shows other constraints to be active, these take the place of the given ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
 from ..extended import Extended, exact_product
-from .multipliers import cone_element, split
+from .multipliers import cone_element
 from .newton import ActiveSystem
 from .problem import DualProblem
 from .tokenwise import OrthogonalEquations, fits
@@ -22,17 +26,25 @@ __all__ = ["refine"]
 
 # Length of the proximal steps, times the largest eigenvalue of K: first long, then, where that is singular, shorter.
 # Where contexts nearly share an embedding, factors of K have too few digits left, and those of H take their place.
-LENGTHS, LENGTH_BY_H = (1e12, 1e9), 1e24
+LENGTHS, LENGTHS_BY_H = (1e12, 1e9), (1e24, 1e28)
+# Refinements; the residuals, relative to margins, to W and to C, that end them; and those that will do where they fall
+# no further: that is where so many rounds in a row did not halve one of them.
+ROUNDS, SMALL, ENOUGH, PATIENCE = 30, 2.0**-76, 2.0**-56, 3
+# Times that other constraints may turn out to be active.
+MENDS = 10
 
-# D and r of given equations and sums, as of `ActiveSystem.solve`.
-Solve = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-# Refinements; the residual, relative to the target, that ends them; and the one that will do when it falls no further.
-ROUNDS, SMALL, ENOUGH = 30, 2.0**-76, 2.0**-56
+# D, r and H^T D of given equations and sums, as of `OrthogonalEquations.solve`.
+Solve = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 
-def refine(
-    data: NTPDataset, duals: Tensor, support_duals: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+@dataclass(frozen=True, eq=False)
+class _Point:
+    c: Extended  # (1, m, U)
+    levels: Extended  # (1, m)
+    weights: Extended  # W^T, (1, d, U)
+
+
+def refine(data: NTPDataset, duals: Tensor, support_duals: Tensor | None = None) -> tuple[Extended, Extended] | None:
     """W_mm on the active constraints that multipliers point out.
 
     Parameters
@@ -45,14 +57,11 @@ def refine(
 
     Returns
     -------
-    direction : Tensor (V, d)
-    tail : Tensor (V, d)
-        What the direction lacks.
-    duals : Tensor (m, V)
-    support_duals : Tensor (n,)
-        Its multipliers.
+    direction : Extended (V, d)
+    multipliers : Extended (m, V)
+        C.
 
-    None if the residual does not become small, as constraints are nearly dependent, or shows others to be active.
+    None if the residual does not become small, as constraints are nearly dependent, or others go on to be active.
 
     Notes
     -----
@@ -62,52 +71,78 @@ def refine(
     --------
     >>> from fractions import Fraction
     >>> data = NTPDataset([[3.0]], [[1.0, 0.0]])
-    >>> direction, tail, *_ = refine(data, torch.tensor([[0.0, 0.05]], dtype=torch.float64))
-    >>> 6 * Fraction(direction[0, 0].item()) - 1 + 6 * Fraction(tail[0, 0].item()) < Fraction(1, 10**24)
+    >>> direction, _ = refine(data, torch.tensor([[0.0, 0.05]], dtype=torch.float64))
+    >>> 6 * Fraction(direction.high[0, 0].item()) - 1 + 6 * Fraction(direction.low[0, 0].item()) < Fraction(1, 10**24)
     True
     """
     problem = DualProblem.of(data)
     active = problem.support | (problem.reduce(duals) > 0)
-    for solve in _systems(problem, active):
-        found = _solve(problem, problem.reduce(cone_element(duals, support_duals, data.pattern)), active, solve)
+    start = problem.reduce(cone_element(duals, support_duals, data.pattern))
+    for factored in _systems(problem):
+        found = _mended(problem, start, active, factored)
         if found is not None:
-            c, w = found
-            direction, tail = (part[0].mT[problem.tokens] for part in (w.high, w.low))
-            return direction, tail, *split(problem.multipliers(c)[0], data.pattern)
+            rows = found.weights[0].mT[problem.tokens]
+            return rows, problem.extended_multipliers(found.c)[0]
     return None
 
 
-def _systems(problem: DualProblem, active: Tensor) -> Iterator[Solve]:
+def _systems(problem: DualProblem) -> Iterator[Callable[[Tensor], Solve]]:
     """Ways to solve the equations of active entries in double precision, nearly."""
-    for length in LENGTHS:
+
+    def by_gram(active: Tensor, length: float) -> Solve:
         system = ActiveSystem(problem, length / problem.largest)
         system.activate(active)
-        yield system.solve
+
+        def solve(missing: Tensor, sums: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            more, rise = system.solve(missing, sums)
+            return more, rise, system.pull(more)
+
+        return solve
+
+    def by_h(active: Tensor, length: float) -> Solve:
+        diagonal = (problem.largest / length)[:, None, None].expand_as(active)
+        return OrthogonalEquations(problem, diagonal, active).solve
+
+    yield from (lambda active, length=length: by_gram(active, length) for length in LENGTHS)
     if fits(problem):
-        diagonal = (problem.largest / LENGTH_BY_H)[:, None, None].expand_as(active)
-        equations = OrthogonalEquations(problem, diagonal, active)
-        yield lambda missing, sums: equations.solve(missing, sums)[:2]
+        yield from (lambda active, length=length: by_h(active, length) for length in LENGTHS_BY_H)
 
 
-def _solve(problem: DualProblem, start: Tensor, active: Tensor, solve: Solve) -> tuple[Tensor, Extended] | None:
-    """C and W^T = H^T C with the residual of every active equation small, or None."""
+def _mended(problem: DualProblem, start: Tensor, active: Tensor, factored: Callable[[Tensor], Solve]) -> _Point | None:
+    """The solution on active entries that its own signs confirm, or None."""
+    for _ in range(MENDS):
+        found = _solve(problem, start, active, factored(active))
+        if found is None:
+            return None
+        point, lack = found
+        wanted = problem.support | torch.where(active, point.c.high < 0, lack * problem.lengths[:, :, None] < -ENOUGH)
+        if torch.equal(wanted, active):
+            return point
+        start, active = point.c.high, wanted
+    return None
+
+
+def _solve(problem: DualProblem, start: Tensor, active: Tensor, solve: Solve) -> tuple[_Point, Tensor] | None:
+    """C, W and levels with small residuals, and what all equations lack; None if residuals stay large."""
     h, target = Extended.of(problem.embeddings), Extended.of(problem.target)
     counts = Extended.of(problem.counts[:, None])
-    c = Extended.of(start)
-    missing = problem.target - problem.logits(start, careful=True)
-    levels = Extended.of(problem.total(missing * problem.support) / problem.total(problem.support.to(start.dtype)))
-    before, size = torch.inf, float(problem.target.max())
+    c = Extended.of(start.masked_fill(~active, 0.0))
+    weights, levels = exact_product(h.mT, c), Extended.of(torch.zeros_like(start[:, :, 0]))
+    least, since = torch.full((3,), torch.inf), 0
     for _ in range(ROUNDS):
-        w = exact_product(h.mT, c)
-        left = target - exact_product(h, w) - levels[:, :, None]
-        rest = (left.high + left.low).masked_fill(~active, 0.0)
-        worst = float(rest.abs().max()) / size
-        if worst <= SMALL or not worst < before:
-            rising = left.high.masked_fill(active, torch.inf) < -ENOUGH * size
-            wrong = bool(rising.any()) or bool((c.high.masked_fill(problem.support, 0.0) > 0).any())
-            return None if worst > ENOUGH or wrong else (c.high, w)
-        before = worst
-        sums = exact_product(c, counts)
-        more, rise = solve(rest, (sums.high + sums.low)[:, :, 0])
+        apart = (weights - exact_product(h.mT, c)).rounded()
+        lack = (target - exact_product(h, weights) - levels[:, :, None]).rounded()
+        rest = lack.masked_fill(~active, 0.0)
+        length = float(weights.high.norm()) or 1.0
+        sums = exact_product(c, counts).rounded()[:, :, 0]
+        uneven = float(sums.abs().max()) / (float(c.high.abs().max()) or 1.0)
+        short = float((rest.abs() * problem.lengths[:, :, None]).max())
+        worst = torch.tensor([short, float(apart.norm()) / length, uneven])
+        since = 0 if bool(((worst < 0.5 * least) & (least > SMALL)).any()) else since + 1
+        if bool((worst <= SMALL).all()) or since == PATIENCE or not bool(worst.isfinite().all()):
+            return (_Point(c, levels, weights), lack) if bool((worst <= ENOUGH).all()) else None
+        least = torch.minimum(least, worst)
+        more, rise, pull = solve(rest + problem.embeddings @ apart, sums)
         c, levels = c + Extended.of(more), levels + Extended.of(rise)
+        weights = weights + Extended.of(pull - apart)
     return None

@@ -11,15 +11,17 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
-from .. import runs
 from ..dataset import NTPDataset
-from ..errors import CheckpointError, SolverError, UsageError
+from ..doors import positive
+from ..errors import SolverError, UsageError
 from ..exact import Proof, prove_max_margin
 from ..exact.max_margin import NEAR
+from ..extended import Extended, exact_product
 from ..subspace import data_subspace
-from .certificate import distance_bound
-from .multipliers import cone_element, lower_bound, split
-from .norms import FROBENIUS, Norm, as_norm
+from .certificate import Certificate, certify, residuals
+from .files import load_parts, save_parts
+from .multipliers import cone_element, extended_element, lower_bound, split
+from .norms import FROBENIUS, Norm
 from .refine import refine
 
 __all__ = ["SVMSolution"]
@@ -56,6 +58,8 @@ class SVMSolution:
         Frobenius P_perp takes their place if they are not known.
     tail : Tensor (V, d) or None
         What ``direction`` lacks beyond double precision, of a solution that is `refined`.
+    duals_tail : Tensor (m, V) or None
+        What the multipliers, as a matrix C, lack beyond double precision, of a solution that is `refined`.
     route : str
         How the method went about it, and why so.
 
@@ -80,6 +84,7 @@ class SVMSolution:
     geometry: Norm = FROBENIUS
     support_duals: Tensor | None = None
     tail: Tensor | None = None
+    duals_tail: Tensor | None = None
     route: str = ""
 
     @property
@@ -93,8 +98,10 @@ class SVMSolution:
         return 1.0 / self.norm if self.norm else math.inf
 
     def primal_residual(self) -> float:
-        """Largest violation of (6a) and (6b): in-support logits that differ, margins below 1."""
-        return self._violation(self.direction)
+        """Largest violation of (6a) and (6b), with the tail: in-support logits that differ, margins below 1."""
+        direction = self.direction.double()
+        uneven, slack = residuals(self.data, direction, torch.zeros_like(direction) if self.tail is None else self.tail)
+        return max(float(uneven.max()), -float(slack.min()), 0.0)
 
     def dual_residual(self) -> float:
         """Relative error of stationarity: ``||W_mm - P_perp sum alpha (e_z - e_v) h^T|| / ||W_mm||``.
@@ -110,10 +117,11 @@ class SVMSolution:
         return max(0.0, 1.0 - float((self.direction * pull).sum()) / size) if size else 1.0
 
     def dual_value(self) -> float:
-        """``sum alpha - 1/2 ||P_perp sum alpha (e_z - e_v) h^T||^2``: a lower bound on ``1/2 ||W_mm||^2``.
+        """A lower bound from the multipliers: in Frobenius on ``1/2 ||W_mm||^2``, in other norms on ``||W_mm||``.
 
-        In other norms ``sum alpha / ||C^T H||_dual``, a lower bound on ``||W_mm||`` itself. -inf if a multiplier is
-        negative or sits on a support: such multipliers bound nothing.
+        In Frobenius ``sum alpha - 1/2 ||P_perp sum alpha (e_z - e_v) h^T||^2``, so that the bound on ``||W_mm||`` is
+        ``sqrt(2 dual_value())``; in other norms ``sum alpha / ||C^T H||_dual``. -inf if a multiplier is negative or
+        sits on a support: such multipliers bound nothing.
         """
         if bool((self.duals < 0).any()) or bool(self.data.pattern.inside(self.duals).any()):
             return -math.inf
@@ -122,25 +130,23 @@ class SVMSolution:
         return float(self.duals.sum()) - 0.5 * float(self._from_duals().square().sum())
 
     def duality_gap(self) -> float:
-        """``1/2 ||direction||^2 - dual_value()``: at least what a feasible direction is above the minimum.
+        """At least what W is above the minimum: in Frobenius of ``1/2 ||W||^2``, in other norms of ``||W||``.
 
-        In other norms ``||direction|| - dual_value()``.
+        In Frobenius W is the direction made feasible, and the gap ``1/2 ||W||^2 - dual_value()`` is summed from parts
+        that are not negative, so that it has digits of its own (`ntp_theory.margin.certificate`); infinite if the
+        direction does not separate. In other norms it is ``||direction|| - dual_value()``.
         """
-        if self.geometry != FROBENIUS:
-            return self.norm - self.dual_value()
-        return 0.5 * float(self.direction.square().sum()) - self.dual_value()
+        return self._certificate().gap if self.geometry == FROBENIUS else self.norm - self.dual_value()
 
     def distance_bound(self) -> float:
         """Upper bound on ``||direction - W_mm||``; infinite if the direction does not separate, and in other norms.
 
-        From feasibility, stationarity and complementary slackness, computed to 96 bits. With a direction in double
+        From feasibility, stationarity and complementary slackness, computed to 104 bits. With a direction in double
         precision it bottoms out near ``5e-8 ||W_mm||``; one with a ``tail`` goes below ``1e-10 ||W_mm||``. Relations
         among in-support constraints that hold up to rounding are taken for exact; infinite if some nearly hold. Other
         norms are not strongly convex: a small gap there says nothing about the distance.
         """
-        if self.geometry != FROBENIUS:
-            return math.inf
-        return distance_bound(self.data, self.direction, self.tail, self.duals, self.support_duals)
+        return self._certificate().distance if self.geometry == FROBENIUS else math.inf
 
     @overload
     def verify(self, tol: float = ..., *, exact: Literal[False] = ...) -> bool: ...
@@ -154,6 +160,7 @@ class SVMSolution:
         Parameters
         ----------
         tol : float
+            Above 0.
         exact : bool
             Solve the NTP-SVM in rationals on its active constraints, and check all conditions of optimality. The
             answer is then a `Proof`, whose document holds W_mm, its multipliers and ``||W_mm||^2`` as rationals.
@@ -163,8 +170,9 @@ class SVMSolution:
         SolverError
             If there are too many active constraints for an exact solve (some 1500 with the supports).
         UsageError
-            If ``exact`` and python-flint is not installed, or the norm is not Frobenius.
+            If ``tol`` is not positive; if ``exact`` and python-flint is not installed, or the norm is not Frobenius.
         """
+        tol = positive("tol", tol)
         if exact and self.geometry != FROBENIUS:
             raise UsageError(f"exact is True for the norm {self.geometry.name!r}; only 'frobenius' has exact proofs")
         if exact:
@@ -201,17 +209,10 @@ class SVMSolution:
     def summary(self, limit: int = 8) -> str:
         """The answer in words: norm, margin, certificate, the heaviest support vectors by name."""
         active = int((self.duals > 0).sum())
-        frobenius = self.geometry == FROBENIUS
         lines = [
             self._headline(),
             f"certificate: constraints to {self.primal_residual():.1e}, "
-            f"stationarity to {self.dual_residual():.1e}, "
-            f"gap {self.duality_gap():.1e}"
-            + (
-                f", ||W - W_mm|| <= {self.distance_bound():.1e}"
-                if frobenius
-                else f", ||W_mm|| >= {self.dual_value():.8g}"
-            ),
+            f"stationarity to {self.dual_residual():.1e}, {self._bounds()}",
             *([self.route] if self.route else []),
             f"{active} of {self.data.pattern.num_off_support} (context, token) constraints carry a multiplier"
             + (", the heaviest:" if active else ""),
@@ -221,6 +222,17 @@ class SVMSolution:
             for context, token, alpha in self.support_vectors(limit)
         ]
         return "\n".join(lines)
+
+    def _bounds(self) -> str:
+        """Gap and distance in words, relative."""
+        if self.geometry != FROBENIUS:
+            value = self.dual_value()
+            return f"||W_mm|| >= {value:.8g}, within {(self.norm - value) / (self.norm or 1.0):.1e} ||W||"
+        found, size = self._certificate(), self.norm or 1.0
+        return (
+            f"1/2 ||W||^2 within {found.gap / (0.5 * size**2):.1e} of its minimum, relative, "
+            f"||W - W_mm|| <= {found.distance / size:.1e} ||W||"
+        )
 
     @classmethod
     def from_cone(
@@ -236,13 +248,13 @@ class SVMSolution:
     def refined(self) -> SVMSolution:
         """The same to more digits than a double holds, in ``tail``: a distance bound of ``1e-10 ||W_mm||``.
 
-        The equations of the active constraints, those with a positive multiplier, are solved with residuals to 96 bits.
+        The equations of the active constraints, those with a positive multiplier, are solved with residuals to 104 bits.
 
         Raises
         ------
         SolverError
             If the bound is not reached: constraints that are nearly dependent, or multipliers that were not those of
-            W_mm. The attempt is kept in ``.best``.
+            W_mm. The direction of the attempt is kept in ``.best``.
         UsageError
             In other norms than Frobenius, and in single precision.
 
@@ -263,7 +275,7 @@ class SVMSolution:
         reached = better.distance_bound() / better.norm
         if not reached <= REFINED:
             words = f"refinement reached a relative distance bound of {reached:.1e}, not {REFINED:g}"
-            raise SolverError(words, status="not refined", best=better)
+            raise SolverError(words, status="not refined", best=better.direction)
         return better
 
     def with_tail(self) -> SVMSolution | None:
@@ -271,16 +283,16 @@ class SVMSolution:
         found = refine(self.data, self.duals, self.support_duals)
         if found is None:
             return None
-        direction, tail, duals, inside = found
-        return replace(self, direction=direction, duals=duals, support_duals=inside, tail=tail)
+        direction, c = found
+        duals, inside = (-c.high).clamp(min=0.0), self.data.pattern.inside(c.high)
+        duals[self.data.pattern.contexts, self.data.pattern.tokens] = 0.0
+        return replace(
+            self, direction=direction.high, tail=direction.low, duals=duals, support_duals=inside, duals_tail=c.low
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the solution with its dataset to one ``.npz`` file."""
-        arrays, meta = self.data._pack()
-        parts = {name: getattr(self, name) for name in ("direction", "duals", "support_duals", "tail")}
-        arrays |= {name: part.cpu().numpy() for name, part in parts.items() if part is not None}
-        more = {"method": self.method, "iterations": self.iterations, "norm": self.geometry.name, "route": self.route}
-        return runs.save_arrays(path, "svm-solution", arrays, {"dataset": meta, **more})
+        return save_parts(path, self)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> SVMSolution:
@@ -291,35 +303,21 @@ class SVMSolution:
         CheckpointError
             If the file is missing, damaged or of another kind.
         """
-        arrays, meta = runs.load_arrays(path, "svm-solution")
-        try:
-            data = NTPDataset._unpack(arrays, meta["dataset"])
-            parts = {name: torch.from_numpy(arrays[name]) for name in ("direction", "duals")}
-            parts |= {name: torch.from_numpy(arrays[name]) for name in ("support_duals", "tail") if name in arrays}
-            wanted = {"direction": (data.vocab_size, data.dim), "duals": tuple(data.support.shape)}
-            wanted |= {"tail": wanted["direction"], "support_duals": (len(data.pattern.tokens),)}
-            for name, part in parts.items():
-                if tuple(part.shape) != wanted[name] or not bool(part.isfinite().all()):
-                    raise ValueError(
-                        f"{name} of shape {tuple(part.shape)}; finite numbers {wanted[name]} were expected"
-                    )
-            method, iterations, route = str(meta["method"]), int(meta["iterations"]), str(meta["route"])
-            return cls(data, method=method, iterations=iterations, geometry=as_norm(meta["norm"]), route=route, **parts)
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{path}: saved solution is incomplete or damaged ({error})") from error
+        return cls(**load_parts(path))
 
-    def _violation(self, weights: Tensor) -> float:
-        """Largest violation of (6a) and (6b) by a decoder."""
-        logits = self.data.embeddings @ weights.T
-        pattern = self.data.pattern
-        inside = pattern.inside(logits)
-        unequal = float((pattern.max(inside) - pattern.min(inside)).max())
-        short = float((1.0 - pattern.margins(logits)).max())
-        return max(unequal, short, 0.0)
+    def _certificate(self) -> Certificate:
+        if not self.norm and not self.data.pattern.num_off_support:
+            return Certificate(0.0, 0.0)
+        return certify(
+            self.data, self.direction, self.duals, self.support_duals, tail=self.tail, duals_tail=self.duals_tail
+        )
 
     def _pull(self) -> Tensor:
         """C^T H; (V, d)."""
-        return cone_element(self.duals, self.support_duals, self.data.pattern).T @ self.data.embeddings
+        if self.duals_tail is None:
+            return cone_element(self.duals, self.support_duals, self.data.pattern).T @ self.data.embeddings
+        c = extended_element(self.duals, self.support_duals, self.data.pattern, self.duals_tail)
+        return exact_product(c.mT, Extended.of(self.data.embeddings)).rounded()
 
     def _from_duals(self) -> Tensor:
         """W as the multipliers have it: ``C^T H``, or P_perp of it, where which z in S_j is taken does not matter."""

@@ -11,21 +11,21 @@ from torch import Tensor
 from ..conditions import check_separability
 from ..dataset import NTPDataset
 from ..errors import NotSeparableError, SolverError, UsageError
+from .closer import closer
 from .dual import solve_dual
 from .norms import FROBENIUS, Norm, as_norm
-from .outcome import TOL, answer, as_solution, check_limits, unconstrained
+from .outcome import TOL, answer, check_limits, unconstrained
 from .solution import REFINED, SVMSolution
 
 __all__ = ["solve_svm"]
 
 # Relative gap that solvers for other norms reach on all but extreme data.
 TOL_OF_OTHERS = 1e-8
-# A gap from which the active constraints may be read.
-NEARLY = 1e-4
 # Distance bound of a solution in double precision, relative, above which more digits are worth a try.
 PRECISE = 1e-7
-# Length of W times that of the embeddings, margins being 1, from which logits round off more than such a bound allows.
-LOUD = 100.0
+# Length of W times that of the embeddings, margins being 1, from which logits may round off more than such a bound
+# allows, and it is computed to see.
+LOUD = 10.0
 
 
 def solve_svm(
@@ -75,7 +75,8 @@ def solve_svm(
     NotSeparableError
         With the Farkas certificate.
     SolverError
-        If the gap was not closed, or in-support constraints are nearly dependent; the best iterate is in ``.best``.
+        If the gap was not closed, or in-support constraints are nearly dependent; the best direction, or
+        None, is in ``.best``.
     UsageError
         If an argument is out of range.
 
@@ -111,22 +112,24 @@ def solve_svm(
         wide = data if data.embeddings.dtype is torch.float64 else data.to(dtype=torch.float64)
         return solve_program(wide, geometry, _separating(wide), tol=tol)
     found = solve_dual(data, tol=tol, max_iterations=max_iterations)
+    digits, bound = refine is not False and _in_double(data), REFINED if refine else PRECISE
+    left = max_iterations - found.iterations
     try:
         solution = answer(data, found, tol)
     except SolverError:
-        # rounding may keep the gap open although the active constraints are known
-        better = None
-        if refine is not False and found.gap <= NEARLY and _in_double(data):
-            better = as_solution(data, found).with_tail()
-        if better is None or not better.distance_bound() <= (REFINED if refine else PRECISE) * better.norm:
+        # rounding may keep the gap open although the active constraints can be known
+        better = closer(data, found, bound, most=left) if digits else None
+        if better is None:
             raise
         return better
-    if refine:
-        return solution.refined()
     # the square of the distance to W_mm, relative, is at most the gap
     loud = float(solution.direction.norm(dim=1).max() * data.embeddings.norm(dim=1).max()) > LOUD
-    rough = refine is None and tol <= TOL and (loud or found.gap > 0.9 * PRECISE**2) and _in_double(data)
-    return (solution.with_tail() or solution) if rough else solution
+    rough = tol <= TOL and (loud or found.gap > 0.9 * PRECISE**2)
+    if refine or (digits and rough and not solution.distance_bound() <= PRECISE * solution.norm):
+        better = closer(data, found, bound, most=left)
+        if better is not None:
+            return better
+    return solution.refined() if refine else solution
 
 
 def _in_double(data: NTPDataset) -> bool:

@@ -90,7 +90,7 @@ class Walk:
     def give_up(self, i: int) -> bool:
         """Leave the path of a problem for an interior-point method; whether there is one left to take."""
         self._spent = self._spent.index_fill(0, self._spent.new_tensor([i], dtype=torch.int64), torch.inf)
-        return int(self.leaps[i]) < len(LEAPS)
+        return int(self.leaps[i]) < len(LEAPS) and int(self.iterations[i]) < self._max_iterations
 
     def detours(self, i: int) -> str:
         """What a problem took beside the usual steps, in words."""

@@ -30,9 +30,9 @@ statement = Statement(
     "classical/soudry",
     source="1710.10345",
     verdict="proved",
-    needs=["bias/sharp-gd-expansion", "bias/offset", "bias/one-hot", "bias/smoothness"],
+    needs=["bias/definition-3", "bias/offset", "bias/one-hot", "bias/smoothness"],
     known=[
-        "Farkas' lemma: linear duality",
+        "Farkas' lemma and KKT conditions for linear constraints",
         "gradients differ by the mean Hessian of the segment",
         "the norm of a symmetric matrix is its largest absolute eigenvalue",
         "sums of decreasing terms are bounded by integrals",

@@ -46,17 +46,14 @@ def counts() -> bool:
 
 
 @statement.proves(
-    "head j's logits are U g_j: the derivative in an entry of U is sum_j g_j dL_j, one term a head (three heads)"
+    "head j's logits are U g_j: one head more adds g_j dL_j to the derivative in an entry of U, whatever the others are"
 )
 def gradient() -> bool:
-    # One entry U of the unembedding, its input g_j in head j, and all else of the logit, for any loss of each head.
-    U = sp.Symbol("U")
-    gs, rest = sp.symbols("g1:4"), sp.symbols("r1:4")
-    losses = [sp.Function(f"L{j}") for j in range(3)]
-    total = sum(loss(U * g + r) for loss, g, r in zip(losses, gs, rest, strict=True))
-    logit = sp.Symbol("logit")
-    parts = sum(g * loss(logit).diff(logit).subs(logit, U * g + r) for loss, g, r in zip(losses, gs, rest, strict=True))
-    return bool(sp.expand(total.diff(U).doit() - parts.doit()) == 0)
+    # One entry U of the unembedding, its input g in this head, and all else of the logit; any losses.
+    U, g, rest, logit = sp.symbols("U g r logit")
+    others, loss = sp.Function("others")(U), sp.Function("L")
+    added = (others + loss(U * g + rest)).diff(U) - others.diff(U)
+    return bool(sp.expand(added.doit() - g * loss(logit).diff(logit).subs(logit, U * g + rest).doit()) == 0)
 
 
 @statement.confirms(

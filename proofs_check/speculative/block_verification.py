@@ -1,4 +1,4 @@
-"""Verifying drafts one by one keeps fewer of them than verifying the block as a whole, at the same exact output law.
+"""Verifying drafts one by one can keep fewer of them than verifying the block as a whole, at the same exact output law.
 
 With p = (1/3, 2/3) and q = (2/3, 1/3) at both of gamma = 2 positions, verification token by token keeps 10/9 drafts on
 average and block verification 11/9. Block verification carries w_i = min(1, w_(i-1) p(x_i) / q(x_i)), w_0 = 1, along

@@ -54,7 +54,8 @@ def agrees(choose: Choose, vocab_size: int, longest: int, rows: int, width: int)
 
 @statement.proves(
     "one step, any vocabulary: after a greedy prefix with most likely token a, a draft x emits x if x = a, and a "
-    "otherwise: a in both cases, so the prefix stays greedy, grows by a token, and the induction goes on"
+    "otherwise: a in both cases, so the prefix stays greedy, grows by a token, and the induction goes on; where to "
+    "stop depends on the prefix alone, and the kept part of every row is greedy, so also the longest one"
 )
 def one_step() -> bool:
     a = sp.Symbol("a", integer=True)

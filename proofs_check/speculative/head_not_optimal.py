@@ -1,4 +1,4 @@
-"""A parallel head trained by cross-entropy does not have the highest acceptance rate.
+"""A parallel head trained by cross-entropy need not have the highest acceptance rate.
 
 The head q of the second token sees nothing of the first. Cross-entropy makes it the marginal law, q(y) = E_x p(y|x).
 Its acceptance rate is the sum over y of F_y(q(y)), where F_y(q) = E_x min(p(y|x), q) is concave, with slope

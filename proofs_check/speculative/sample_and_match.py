@@ -1,4 +1,4 @@
-"""Emitting the target's sample, and keeping a draft if it coincides, keeps fewer drafts than speculative sampling.
+"""Emitting the target's sample, and keeping a draft if it coincides, keeps no more drafts than speculative sampling.
 
 The output law is exact, since the target's sample is emitted either way. The draft is kept with probability
 sum_x p(x) q(x), against sum_x min(p(x), q(x)); at p = q this is sum_x p(x)^2 < 1 unless p is deterministic, against 1.

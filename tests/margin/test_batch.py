@@ -138,7 +138,7 @@ def test_the_dual_method_may_start_anywhere(data):
 def test_too_few_steps_leave_errors_with_what_was_found():
     found = solve_svms([a2(), a2()], tol=1e-12, max_iterations=10)
     assert [type(answer) for answer in found] == [SolverError] * 2
-    assert all(answer.best.iterations == 10 and answer.best.gap > 1e-12 for answer in found)
+    assert all(answer.best is not None and "in 10 iterations" in str(answer) for answer in found)
 
 
 def test_the_floating_type_of_the_data_is_kept():

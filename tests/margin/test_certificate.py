@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from ntp_theory import NTPDataset, solve_svm
 from ntp_theory.construct import random
-from ntp_theory.errors import NTPError, SolverError
-from ntp_theory.margin.certificate import distance_bound, residuals
+from ntp_theory.errors import NTPError
+from ntp_theory.margin.certificate import certify, residuals
 from ntp_theory.margin.refine import refine
 from ntp_theory.testing import datasets
 
@@ -43,18 +43,17 @@ def test_the_bound_holds_wherever_the_direction_is(data, seed, noise):
     solution, r = solve_svm(data), np.random.default_rng(seed)
     moved = solution.direction + noise * solution.norm * torch.from_numpy(r.standard_normal(solution.direction.shape))
     duals = solution.duals * torch.from_numpy(1 + noise * r.uniform(-1, 1, solution.duals.shape))
-    assert distance_bound(data, moved, None, duals) >= distance(exact_direction(solution), moved)
+    assert certify(data, moved, duals).distance >= distance(exact_direction(solution), moved)
 
 
 @given(INDEPENDENT)
 def test_refinement_gives_more_digits_than_a_double_has(data):
     assume(data.pattern.num_off_support)
     solution = solve_svm(data)
-    found = refine(data, solution.duals)
+    found = solution.with_tail()
     assume(found is not None)
-    direction, tail, duals, inside = found
+    direction, tail, bound = found.direction, found.tail, found.distance_bound()
     exact = exact_direction(solution)
-    bound = distance_bound(data, direction, tail, duals, inside)
     assert distance(exact, direction) <= bound
     if bound <= 1e-10 * solution.norm:  # the active constraints were those of W_mm
         assert distance(exact, direction, tail) <= 1e-20 * (1 + solution.norm)
@@ -89,17 +88,15 @@ def test_both_ways_to_balance_the_supports_give_a_bound(data):
     solution = solve_svm(data)
     exact = exact_direction(solution)
     for inside in (solution.support_duals, None):
-        assert distance_bound(data, solution.direction, None, solution.duals, inside) >= distance(
-            exact, solution.direction
-        )
+        assert certify(data, solution.direction, solution.duals, inside).distance >= distance(exact, solution.direction)
 
 
 def test_multipliers_of_the_wrong_sign_bound_nothing():
     data = NTPDataset([[2.0]], [[1.0, 0.0]])
     w = torch.tensor([[0.25], [-0.25]], dtype=torch.float64)
     for duals in ([[0.0, -0.125]], [[0.1, 0.125]]):
-        assert distance_bound(data, w, None, torch.tensor(duals, dtype=torch.float64)) == math.inf
-    assert distance_bound(data, -w, None, torch.tensor([[0.0, 0.125]], dtype=torch.float64)) == math.inf
+        assert certify(data, w, torch.tensor(duals, dtype=torch.float64)).distance == math.inf
+    assert certify(data, -w, torch.tensor([[0.0, 0.125]], dtype=torch.float64)).distance == math.inf
 
 
 def test_residuals_of_a_solution_have_digits_of_their_own():
@@ -118,23 +115,21 @@ def test_residuals_of_a_solution_have_digits_of_their_own():
 def test_what_the_direction_lacks_is_part_of_its_distance():
     solution = solve_svm(random(12, 30, 20, (1, 3), rng=3), refine=True)
     moved = torch.full_like(solution.direction, 1e-9)
-    bound = distance_bound(solution.data, solution.direction - moved, solution.tail + moved, solution.duals)
+    bound = certify(solution.data, solution.direction - moved, solution.duals, tail=solution.tail + moved).distance
     # the moved direction is rounded, which takes the bound to the square root of that
     assert float(moved.norm()) <= bound <= float(moved.norm()) + 1e-7 * solution.norm
 
 
-def test_refinement_refuses_constraints_that_are_not_those_of_w_mm():
+def test_refinement_mends_constraints_that_are_not_those_of_w_mm():
     solution = solve_svm(random(12, 30, 20, (1, 3), rng=3))
     slack = residuals(solution.data, solution.direction, torch.zeros_like(solution.direction))[1]
     loose = (slack > 0.1) & slack.isfinite()
-    j, v = loose.nonzero()[0].tolist()
-    wrong = solution.duals.clone()
-    wrong[j, v] = 1.0  # an inactive one, whose multiplier would have to be negative
-    assert refine(solution.data, wrong) is None
-    j, v = solution.duals.nonzero()[0].tolist()
-    wrong = solution.duals.clone()
-    wrong[j, v] = 0.0  # an active one is left out, and then violated
-    assert refine(solution.data, wrong) is None
+    for j, v, value in ((*loose.nonzero()[0].tolist(), 1.0), (*solution.duals.nonzero()[0].tolist(), 0.0)):
+        wrong = solution.duals.clone()
+        wrong[j, v] = value  # an inactive one too many, or an active one left out
+        direction, c = refine(solution.data, wrong)
+        assert (direction.high - solution.direction).norm() <= 1e-12 * solution.norm
+        assert torch.equal((c.high < 0) & ~solution.data.support, solution.duals > 0)
 
 
 def pair(*rows, supports):
@@ -150,16 +145,20 @@ def test_nearly_inseparable_contexts_are_solved_where_rounding_keeps_the_gap_ope
 
 
 @pytest.mark.parametrize("apart", [1e-8, 1e-10, 1e-12])
-@pytest.mark.parametrize("width", [2, 3])  # inseparable, separable
-def test_nearly_dependent_supports_are_not_certified(apart, width):
-    """Equal logits of two near contexts: whether that fixes another direction too, double precision cannot tell."""
-    rows = ([1, 0, 0], [1, apart, 0], [0.3, 1, 1])
-    data = pair(*(row[:width] for row in rows), supports=[[1, 1, 0], [1, 1, 0], [1, 0, 0]])
-    with pytest.raises(SolverError) as caught:
-        solve_svm(data)
-    best = caught.value.best
-    if best.direction is not None:
-        assert distance_bound(data, best.direction, None, best.duals) > 1e-7 * float(best.direction.norm())
+def test_nearly_dependent_supports_without_a_direction_are_not_certified(apart):
+    """Equal logits of two near contexts leave no direction in two dimensions."""
+    rows, supports = ([1, 0], [1, apart], [0.3, 1]), [[1, 1, 0], [1, 1, 0], [1, 0, 0]]
+    with pytest.raises(NTPError):
+        solve_svm(pair(*rows, supports=supports))
+
+
+@pytest.mark.parametrize("apart", [1e-8, 1e-10, 1e-12])
+def test_nearly_dependent_supports_are_solved_for_the_numbers_as_they_are(apart):
+    """Whether equal logits of two near contexts fix another direction too, double precision cannot tell; more can."""
+    data = pair([1, 0, 0], [1, apart, 0], [0.3, 1, 1], supports=[[1, 1, 0], [1, 1, 0], [1, 0, 0]])
+    solution = solve_svm(data)
+    apart = distance(exact_direction(solution), solution.direction, solution.tail)
+    assert apart <= solution.distance_bound() <= 1e-7 * solution.norm
 
 
 @given(datasets("independent", max_contexts=4, max_vocab_size=4, max_dim=5))

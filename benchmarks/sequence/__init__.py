@@ -1,0 +1,1 @@
+"""Training against a plain loop, and batches of graphs against graphs one at a time."""

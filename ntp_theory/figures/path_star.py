@@ -1,0 +1,113 @@
+"""Figures on path-star graphs: accuracies over training, token by token, and one graph with a model's answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from ..sequence.tasks import PathStarGraph
+from ..sequence.training import TrainResult
+from .style import BLACK, BLUE, GREEN, GREY, ORANGE, look, new_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["accuracies", "path_star_answer"]
+
+# Answer tokens from the first to the last, dark to light.
+SHADES = ("#08306B", "#2171B5", "#6BAED6", "#9ECAE1", "#C6DBEF", "#DEEBF7")
+
+
+def accuracies(result: TrainResult, chance: float, ax: Axes | None = None) -> Axes:
+    """Accuracy of every answer token over the examples seen, the accuracy of whole answers, and chance.
+
+    Parameters
+    ----------
+    result : TrainResult
+    chance : float
+        1/d, drawn as a line.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Notes
+    -----
+    Source: 2403.06963 (`pitfalls/teacher-forcing`, `pitfalls/reverse-cascade`).
+    """
+    with look():
+        ax = new_axes(width=4.2, height=3.1)[0] if ax is None else ax
+        seen = [one.step * result.batch_size / 1000 for one in result.evaluations]
+        for position in range(1, len(result.evaluations[0].forced) - 1):
+            shade = SHADES[min(position - 1, len(SHADES) - 1)]
+            values = [one.forced[position] for one in result.evaluations]
+            ax.plot(seen, values, color=shade, label=f"$r_{position}$")
+        ax.plot(seen, [one.free for one in result.evaluations], "o", color=BLACK, label="whole answer, free")
+        ax.axhline(chance, color=ORANGE, linestyle="--", label=f"chance 1/{round(1 / chance)}")
+        ax.set(title=result.objective, xlabel="examples, thousands", ylabel="accuracy", ylim=(-0.03, 1.03))
+        ax.legend(loc="best")
+    return ax
+
+
+def path_star_answer(graph: PathStarGraph, answer: Sequence[int], ax: Axes | None = None) -> Axes:
+    """A graph with its arms, the way to the goal, and an answer: where it is right, and where it goes wrong.
+
+    Parameters
+    ----------
+    graph : PathStarGraph
+    answer : sequence of int
+        As many nodes as the path has.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    UsageError
+        If the answer is of another length.
+    """
+    if len(answer) != graph.path_length:
+        raise UsageError(f"answer has {len(answer)} nodes; it must have {graph.path_length}")
+    places = _places(graph)
+    with look():
+        ax = new_axes(width=4.2, height=3.1)[0] if ax is None else ax
+        for u, v in graph.edges:
+            on_path = v in graph.path
+            (a, b), (c, d) = places[u], places[v]
+            ax.plot([a, c], [b, d], color=GREEN if on_path else GREY, linewidth=3.0 if on_path else 1.2, zorder=1)
+        for node, (x, y) in places.items():
+            ax.plot(x, y, "o", markersize=15, color="white", markeredgecolor=BLACK, zorder=2)
+            ax.annotate(str(node), (x, y), ha="center", va="center", zorder=3)
+        for i, (said, right) in enumerate(zip(answer, graph.path, strict=True)):
+            if said in places:
+                x, y = places[said]
+                colour = BLUE if said == right else ORANGE
+                ax.annotate(f"{i}", (x, y), (9, 9), textcoords="offset points", color=colour, weight="bold")
+        wrong = [i for i, (said, right) in enumerate(zip(answer, graph.path, strict=True)) if said != right]
+        verdict = "right" if not wrong else f"wrong from token {wrong[0]} on"
+        ax.set_title(f"{' → '.join(map(str, answer))}: {verdict}")
+        ax.set_xlabel(f"from {graph.start} to {graph.goal}; small numbers: the answer, token by token")
+        ax.set(xticks=[], yticks=[], aspect="equal")
+        ax.margins(0.12)
+        ax.grid(False)
+    return ax
+
+
+def _places(graph: PathStarGraph) -> dict[int, tuple[float, float]]:
+    """The centre in the middle, the arms around it."""
+    children = {u: v for u, v in graph.edges if u != graph.start}
+    places = {graph.start: (0.0, 0.0)}
+    for arm, first in enumerate(v for u, v in graph.edges if u == graph.start):
+        angle = 2 * math.pi * arm / graph.degree
+        node, distance = first, 1
+        while True:
+            places[node] = (distance * math.cos(angle), distance * math.sin(angle))
+            if node not in children:
+                break
+            node, distance = children[node], distance + 1
+    return places

@@ -1,0 +1,5 @@
+"""Decoding: from logits to tokens."""
+
+from .greedy import greedy
+
+__all__ = ["greedy"]

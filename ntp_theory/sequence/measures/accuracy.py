@@ -1,0 +1,144 @@
+"""How often a model is right: asked freely, and token by token after the true ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import beta
+
+from ...doors import share, whole
+from ..models.embedding import LanguageModel
+from ..objectives import Objective, TeacherForcing, position_losses
+from ..tasks.path_star import PathStar
+
+__all__ = ["Evaluation", "confidence_interval", "evaluate"]
+
+# Questions that are put to a model at once.
+CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracies on held-out questions.
+
+    Attributes
+    ----------
+    step : int
+        After how many steps of training; 0 if it is not known.
+    count : int
+        How many questions.
+    free : float
+        Share of whole answers that are right when the model gives them by itself, as its objective trained it to.
+    forced : tuple of float
+        For every answer token the share that is right after the true tokens before it; for teacherless training
+        after dummies, as in training.
+    losses : tuple of float
+        Mean cross-entropy in nats at every answer token, with inputs as in training; nan if the objective does not
+        judge exactly these.
+    """
+
+    step: int
+    count: int
+    free: float
+    forced: tuple[float, ...]
+    losses: tuple[float, ...]
+
+    @property
+    def free_interval(self) -> tuple[float, float]:
+        """A 95 % confidence interval for the free accuracy."""
+        return confidence_interval(round(self.free * self.count), self.count)
+
+
+def confidence_interval(successes: int, count: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval of Clopper and Pearson, which never promises more than its level.
+
+    Parameters
+    ----------
+    successes, count : int
+    level : float
+
+    Returns
+    -------
+    low, high : float
+
+    Raises
+    ------
+    UsageError
+        If the successes are not between 0 and the count, or the level not between 0 and 1.
+
+    Examples
+    --------
+    >>> low, high = confidence_interval(50, 100)
+    >>> f"{low:.3f} {high:.3f}"
+    '0.398 0.602'
+    """
+    whole("count", count, at_least=1)
+    whole("successes", successes, at_least=0, at_most=count)
+    tail = (1 - share("level", level, below_one=True)) / 2
+    low = beta.ppf(tail, successes, count - successes + 1) if successes else 0.0
+    high = beta.ppf(1 - tail, successes + 1, count - successes) if successes < count else 1.0
+    return float(low), float(high)
+
+
+def evaluate(
+    model: LanguageModel,
+    task: PathStar,
+    objective: Objective | None = None,
+    *,
+    count: int = 1000,
+    rng: int | np.random.Generator = 0,
+    step: int = 0,
+) -> Evaluation:
+    """Accuracies of a model on held-out questions of a task.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    task : PathStar
+    objective : Objective, optional
+        As it was trained: it says how the model is asked; teacher forcing if None.
+    count : int
+        How many questions, from the split "test".
+    rng : int or numpy.random.Generator
+    step : int
+        Recorded in the result.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    UsageError
+        If an argument is out of range, or the model is too small for the task.
+
+    Notes
+    -----
+    Source: 2403.06963 (`pitfalls/metrics`).
+
+    Examples
+    --------
+    >>> from ntp_theory.sequence.models import Transformer, TransformerConfig
+    >>> task = PathStar(2, 2, 3)
+    >>> model = Transformer(TransformerConfig(task.vocab_size, task.max_length, slots=task.slots, null=task.null))
+    >>> len(evaluate(model, task, count=10).forced)
+    2
+    """
+    whole("count", count, at_least=1)
+    objective = TeacherForcing() if objective is None else objective
+    batch = task.sample(count, rng, split="test")
+    model.check_fits(task)
+    right, forced, losses = 0, *torch.zeros(2, batch.answer_length, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    with model.asked():
+        for begin in range(0, count, CHUNK):
+            some = batch[begin : begin + CHUNK].to(model.device)
+            right += int((objective.answer(model, some, task) == some.answers).all(1).sum())
+            forced += (objective.forced(model, some, task) == some.answers).sum(0).cpu()
+            asked = objective.example(some, task, generator)
+            found = position_losses(model, asked).double().sum(0).cpu()
+            losses = losses + (found if len(found) == batch.answer_length else math.nan)
+    return Evaluation(step, count, right / count, tuple((forced / count).tolist()), tuple((losses / count).tolist()))

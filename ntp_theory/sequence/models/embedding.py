@@ -1,0 +1,150 @@
+"""What all models share: tokens in one slot or several become vectors, and initial weights."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ...errors import UsageError
+
+__all__ = ["LanguageModel", "Sizes", "SlotEmbedding", "check_slots", "initialise"]
+
+
+class Sizes(Protocol):
+    """What a model needs to know of a task."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Token ids."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """Tokens that a position carries."""
+        ...
+
+
+class LanguageModel(nn.Module, ABC):
+    """From tokens to logits, by way of features that one linear layer reads.
+
+    A subclass has ``head``, that layer, and says how features come about.
+    """
+
+    head: nn.Linear
+    slots: int = 1
+    """How many tokens a position may carry."""
+
+    def forward(self, tokens: Tensor, cache: Any = None) -> Tensor:
+        """Logits (b, t, v) from tokens (b, t) or (b, t, s); with a cache, of positions that follow those in it."""
+        return self.head(self.features(tokens, cache))  # type: ignore[no-any-return]
+
+    @abstractmethod
+    def features(self, tokens: Tensor, cache: Any = None) -> Tensor:
+        """Hidden states (b, t, d) that the last linear layer reads."""
+
+    @abstractmethod
+    def new_cache(self) -> Any:
+        """What a call fills, so that the next one need only be given the tokens that follow."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
+
+    def check_fits(self, task: Sizes) -> None:
+        """Refuse a task with more tokens, or more of them at a position, than the model has.
+
+        Raises
+        ------
+        UsageError
+            Naming what is too small.
+        """
+        if self.slots < task.slots:
+            raise UsageError(
+                f"task is {task!r}; it has {task.slots} tokens at a position, and the model takes {self.slots}"
+            )
+        if self.head.out_features < task.vocab_size:
+            raise UsageError(
+                f"task is {task!r}; its vocab_size is {task.vocab_size}, and the model's {self.head.out_features}"
+            )
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """While it is asked: no dropout and no gradients; afterwards it is in the mode in which it was."""
+        mode = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.train(mode)
+
+
+class SlotEmbedding(nn.Module):
+    """The sum of the embeddings of the tokens at a position, each slot with a table of its own.
+
+    Parameters
+    ----------
+    vocab_size, width : int
+    slots : int
+        How many tokens a position carries.
+    null : int, optional
+        The token that says nothing: its embedding is 0, and stays so.
+
+    Examples
+    --------
+    >>> embed = SlotEmbedding(4, 8, slots=3, null=3)
+    >>> x_btd = embed(torch.tensor([[[3, 0, 1], [2, 3, 3]]]))
+    >>> bool(torch.equal(x_btd[:, 1:], embed(torch.tensor([[2]]))))
+    True
+    """
+
+    def __init__(self, vocab_size: int, width: int, slots: int = 1, null: int | None = None) -> None:
+        super().__init__()
+        self.tables = nn.ModuleList(nn.Embedding(vocab_size, width, padding_idx=null) for _ in range(slots))
+        self.vocab_size = vocab_size
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Vectors (b, t, d) from tokens (b, t), ordinary ones alone, or (b, t, s)."""
+        if tokens.dim() == 2:
+            return self.tables[0](tokens)  # type: ignore[no-any-return]
+        if tokens.dim() != 3 or tokens.shape[2] != len(self.tables):
+            raise UsageError(f"tokens has shape {tuple(tokens.shape)}; it must be (b, t) or (b, t, {len(self.tables)})")
+        x_btd: Tensor = self.tables[0](tokens[:, :, 0])
+        for i, table in enumerate(self.tables[1:], 1):
+            x_btd = x_btd + table(tokens[:, :, i])
+        return x_btd
+
+
+def check_slots(slots: int, null: int | None) -> None:
+    """Refuse several slots without a token for the empty ones."""
+    if slots > 1 and null is None:
+        raise UsageError(f"null is None; with slots = {slots} it must be the token of an empty slot")
+
+
+def initialise(model: nn.Module, width: int, seed: int) -> None:
+    """Gaussian weights of standard deviation ``0.5 / sqrt(width)`` and zero biases, drawn on the CPU from a seed.
+
+    Those of a convolution of k positions are uniform, at most ``1 / sqrt(k)``.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, (nn.Linear, nn.Embedding)):
+            fresh = torch.randn(module.weight.shape, generator=generator) * (0.5 / math.sqrt(width))
+            with torch.no_grad():
+                module.weight.copy_(fresh)
+                if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+                    module.weight[module.padding_idx].zero_()
+                if isinstance(module, nn.Linear) and module.bias is not None:
+                    module.bias.zero_()
+        elif isinstance(module, nn.Conv1d):
+            bound = module.kernel_size[0] ** -0.5
+            with torch.no_grad():
+                for parameter in module.parameters():
+                    parameter.copy_((2 * torch.rand(parameter.shape, generator=generator) - 1) * bound)

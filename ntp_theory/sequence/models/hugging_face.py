@@ -1,0 +1,116 @@
+"""The door for models from Hugging Face: causal language models from a local folder or a config."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...doors import whole
+from ...errors import UsageError
+from .embedding import LanguageModel
+
+__all__ = ["HuggingFace", "Past"]
+
+
+@dataclass
+class Past:
+    """What such a model remembers of the positions so far, as it hands it out, and how many they are."""
+
+    value: Any = None
+    length: int = 0
+
+
+class HuggingFace(LanguageModel):
+    """Any Hugging Face causal language model with a linear head, as a `LanguageModel`; nothing is ever downloaded.
+
+    Parameters
+    ----------
+    source : path, transformers.PreTrainedConfig or transformers.PreTrainedModel
+        A folder that holds a model, a config for one with random weights, or a model, which is then the same object.
+    seed : int
+        Of random weights.
+
+    Raises
+    ------
+    UsageError
+        If transformers is not installed (extra ``hf``), the source is none of these or no causal language model, or
+        its logits are not a linear layer of its last hidden states.
+
+    Notes
+    -----
+    It reads one token a position: tasks need an encoding with one slot, as ``encoding="paper"`` of `PathStar`.
+
+    Examples
+    --------
+    >>> from transformers import GPT2Config
+    >>> ids = {"bos_token_id": 0, "eos_token_id": 0}
+    >>> config = GPT2Config(vocab_size=10, n_positions=8, n_embd=16, n_layer=1, n_head=2, **ids)
+    >>> HuggingFace(config)(torch.tensor([[1, 2, 3]])).shape
+    torch.Size([1, 3, 10])
+    """
+
+    def __init__(self, source: Any, *, seed: int = 0) -> None:
+        super().__init__()
+        self.model: Any = _model(source, whole("seed", seed, at_least=0))
+        self.config = self.model.config
+        if not isinstance(self.model.get_output_embeddings(), nn.Linear):
+            raise UsageError(f"source is {type(self.model).__name__}; it has no linear head over the vocabulary")
+        self._check_head()
+
+    @property
+    def head(self) -> nn.Linear:  # type: ignore[override]
+        """The linear layer that reads the features; often the input embedding too."""
+        return self.model.get_output_embeddings()  # type: ignore[no-any-return]
+
+    def features(self, tokens: Tensor, cache: Past | None = None) -> Tensor:
+        """The last hidden states (b, t, d), after the final normalisation."""
+        if tokens.dim() != 2:
+            raise UsageError(f"tokens has shape {tuple(tokens.shape)}; it must be (b, t), one token a position")
+        stop = tokens.shape[1] + (cache.length if cache else 0)
+        limit = getattr(self.config, "max_position_embeddings", None)
+        if limit is not None and stop > limit:
+            raise UsageError(f"tokens reach position {stop}; max_length is {limit}")
+        past = {} if cache is None else {"past_key_values": cache.value}
+        found = self.model.base_model(input_ids=tokens, use_cache=cache is not None, **past)
+        if cache is not None:
+            cache.value, cache.length = getattr(found, "past_key_values", None), stop
+            if cache.value is None:
+                raise UsageError(f"model is {type(self.model).__name__}; it has no cache of keys and values")
+        return found.last_hidden_state  # type: ignore[no-any-return]
+
+    def new_cache(self) -> Past:
+        """Nothing yet."""
+        return Past()
+
+    def _check_head(self) -> None:
+        """Some models scale or cut their logits: what is trained must be what the model itself says."""
+        # several tokens: one may be the padding, whose embedding is 0
+        probe = torch.arange(min(8, self.head.out_features), device=self.device)[:, None]
+        with self.asked():
+            difference = (self.model(probe).logits - self(probe)).abs().max()
+        if difference != 0:
+            raise UsageError(f"source is {type(self.model).__name__}; its logits are not its linear head of its states")
+
+
+def _model(source: Any, seed: int) -> Any:
+    try:
+        from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+    except ImportError:
+        raise UsageError("HuggingFace needs the package 'transformers'; pip install 'ntp-theory[hf]'") from None
+    if isinstance(source, PreTrainedModel):
+        return source
+    try:
+        if isinstance(source, PretrainedConfig):
+            with torch.random.fork_rng([]):
+                torch.manual_seed(seed)
+                return AutoModelForCausalLM.from_config(source)
+        if isinstance(source, str | os.PathLike) and Path(source).is_dir():
+            return AutoModelForCausalLM.from_pretrained(source, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"source is {str(source)[:200]!r}; it is no causal language model ({error})") from error
+    raise UsageError(f"source is {str(source)[:200]!r}; it must be a folder, a config or a model of transformers")

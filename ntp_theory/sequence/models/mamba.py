@@ -1,0 +1,256 @@
+"""Mamba: a selective state space model in plain torch, with a parallel scan for training and steps for decoding.
+
+Suffixes name axes: b batch, t position, d width, i inner width, n state, r rank of the step sizes, v vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from ...doors import whole
+from .embedding import LanguageModel, SlotEmbedding, check_slots, initialise
+
+__all__ = ["Mamba", "MambaConfig", "RecurrentState", "scan"]
+
+
+@dataclass(frozen=True)
+class MambaConfig:
+    """Sizes of a `Mamba`.
+
+    Attributes
+    ----------
+    vocab_size : int
+        v.
+    width, layers : int
+        d, and how many blocks.
+    state : int
+        n, numbers that every inner channel remembers.
+    expand : int
+        Inner width over width.
+    convolution : int
+        Positions that the convolution before the state space sees.
+    slots : int
+        How many tokens a position carries (`Batch.prompts`).
+    null : int, optional
+        The token of an empty slot.
+    seed : int
+        Of the initial weights.
+    """
+
+    vocab_size: int
+    width: int = 64
+    layers: int = 5
+    state: int = 16
+    expand: int = 2
+    convolution: int = 4
+    slots: int = 1
+    null: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "width", "layers", "state", "expand", "convolution", "slots"):
+            whole(name, getattr(self, name), at_least=1)
+        whole("seed", self.seed, at_least=0)
+        check_slots(self.slots, self.null)
+
+    @property
+    def inner(self) -> int:
+        """Channels of the state space."""
+        return self.expand * self.width
+
+
+@dataclass
+class RecurrentState:
+    """What a `Mamba` remembers of the positions so far: a pair a layer."""
+
+    inputs_bit: list[Tensor] = field(default_factory=list)  # the last ones, for the convolution
+    states_bin: list[Tensor] = field(default_factory=list)
+
+
+class Mamba(LanguageModel):
+    """Logits of the next token at every position, at a cost that grows with the length and not with its square.
+
+    Parameters
+    ----------
+    config : MambaConfig
+
+    Notes
+    -----
+    Source: Gu and Dao, 2312.00752. Their package ``mamba_ssm`` does the scan of training when it is installed and the
+    model is on a GPU, in single precision or less.
+
+    Examples
+    --------
+    >>> model = Mamba(MambaConfig(vocab_size=10, layers=2)).double()
+    >>> tokens = torch.tensor([[1, 2, 3, 4]])
+    >>> state = model.new_cache()
+    >>> steps = [model(tokens[:, i : i + 1], state) for i in range(4)]
+    >>> torch.allclose(model(tokens), torch.cat(steps, dim=1), atol=1e-12)
+    True
+    """
+
+    def __init__(self, config: MambaConfig) -> None:
+        super().__init__()
+        self.config, self.slots = config, config.slots
+        self.embedding = SlotEmbedding(config.vocab_size, config.width, config.slots, config.null)
+        self.norms = nn.ModuleList(nn.RMSNorm(config.width, eps=1e-5) for _ in range(config.layers))
+        self.mixers = nn.ModuleList(SelectiveStateSpace(config) for _ in range(config.layers))
+        self.norm = nn.RMSNorm(config.width, eps=1e-5)
+        self.head = nn.Linear(config.width, config.vocab_size, bias=False)
+        initialise(self, config.width, config.seed)
+        for layer, mixer in enumerate(self.mixers):
+            _spread_step_sizes(mixer, torch.Generator().manual_seed(config.seed + layer))  # type: ignore[arg-type]
+
+    def features(self, tokens: Tensor, cache: RecurrentState | None = None) -> Tensor:
+        """Hidden states (b, t, d) that the last linear layer reads."""
+        x_btd = self.embedding(tokens)
+        for layer, (norm, mixer) in enumerate(zip(self.norms, self.mixers, strict=True)):
+            x_btd = x_btd + mixer(norm(x_btd), layer, cache)
+        return self.norm(x_btd)  # type: ignore[no-any-return]
+
+    def new_cache(self) -> RecurrentState:
+        """The state before the first position."""
+        return RecurrentState()
+
+
+class SelectiveStateSpace(nn.Module):
+    """``state <- exp(step A) state + step B x`` and ``y = C state + D x``, with step, B and C chosen by the input."""
+
+    def __init__(self, config: MambaConfig) -> None:
+        super().__init__()
+        self.state, self.rank, inner = config.state, max(1, config.width // 16), config.inner
+        self.input = nn.Linear(config.width, 2 * inner, bias=False)
+        self.convolution = nn.Conv1d(inner, inner, config.convolution, groups=inner)
+        self.select = nn.Linear(inner, self.rank + 2 * config.state, bias=False)
+        self.step_size = nn.Linear(self.rank, inner)
+        # A is -1 .. -n in every channel, kept as a logarithm; D passes the input on
+        self.log_decay = nn.Parameter(torch.arange(1.0, config.state + 1).log().repeat(inner, 1))
+        self.log_decay._no_weight_decay = True  # type: ignore[attr-defined]  # it is no matrix of weights
+        self.skip = nn.Parameter(torch.ones(inner))
+        self.output = nn.Linear(inner, config.width, bias=False)
+
+    def forward(self, x_btd: Tensor, layer: int, cache: RecurrentState | None) -> Tensor:
+        """What this layer adds to the hidden states."""
+        x_bti, gate_bti = self.input(x_btd).chunk(2, dim=-1)
+        x_bti = F.silu(self._convolved(x_bti.transpose(1, 2), layer, cache).transpose(1, 2))
+        rank_btr, in_btn, out_btn = self.select(x_bti).split([self.rank, self.state, self.state], dim=-1)
+        step_bti = F.softplus(self.step_size(rank_btr))
+        if cache is None and (kernel := fused_kernel(x_bti)) is not None:
+            places_last = [x.to(x_bti.dtype).transpose(1, 2) for x in (x_bti, step_bti, in_btn, out_btn)]
+            u_bit, step_bit, in_bnt, out_bnt = places_last
+            y_bit = kernel(u_bit, step_bit, -self.log_decay.exp(), in_bnt, out_bnt, self.skip)
+            return self.output(y_bit.transpose(1, 2) * F.silu(gate_bti))  # type: ignore[no-any-return]
+        keep_btin = torch.exp(-step_bti[..., None] * self.log_decay.exp())
+        fresh_btin = (step_bti * x_bti)[..., None] * in_btn[:, :, None, :]
+        if cache is not None and layer < len(cache.states_bin):
+            first = fresh_btin[:, :1] + keep_btin[:, :1] * cache.states_bin[layer][:, None]
+            fresh_btin = torch.cat([first, fresh_btin[:, 1:]], dim=1)
+        states_btin = scan(keep_btin, fresh_btin)
+        if cache is not None:
+            _remember(cache.states_bin, layer, states_btin[:, -1])
+        y_bti = (states_btin * out_btn[:, :, None, :]).sum(-1) + self.skip * x_bti
+        return self.output(y_bti * F.silu(gate_bti))  # type: ignore[no-any-return]
+
+    def _convolved(self, x_bit: Tensor, layer: int, cache: RecurrentState | None) -> Tensor:
+        """The causal convolution, which begins with what the cache holds, or with zeros."""
+        before = self.convolution.kernel_size[0] - 1
+        if cache is not None and layer < len(cache.inputs_bit):
+            x_bit = torch.cat([cache.inputs_bit[layer], x_bit], dim=2)
+        else:
+            x_bit = F.pad(x_bit, (before, 0))
+        if cache is not None:
+            _remember(cache.inputs_bit, layer, x_bit[:, :, x_bit.shape[2] - before :])
+        return self.convolution(x_bit)  # type: ignore[no-any-return]
+
+
+def fused_kernel(x: Tensor) -> Callable[..., Tensor] | None:
+    """The scan of the package ``mamba_ssm`` if it is installed, for a GPU and at most single precision."""
+    if not x.is_cuda or x.dtype == torch.float64:
+        return None
+    try:
+        from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+    except ImportError:
+        return None
+    return selective_scan_fn  # type: ignore[no-any-return]
+
+
+def scan(keep: Tensor, fresh: Tensor) -> Tensor:
+    """All states of ``state_t = keep_t * state_(t-1) + fresh_t`` along axis 1.
+
+    On a GPU in log2(t) rounds over all positions at once; on a CPU, where that only moves memory about, one after
+    another.
+
+    Parameters
+    ----------
+    keep, fresh : Tensor (b, t, ...)
+
+    Returns
+    -------
+    Tensor (b, t, ...)
+        From a state of 0 before the first position.
+
+    Examples
+    --------
+    >>> scan(torch.tensor([[0.5, 0.5, 0.5]]), torch.tensor([[1.0, 1.0, 1.0]])).tolist()
+    [[1.0, 1.5, 1.75]]
+    """
+    if not fresh.is_cuda:
+        return _InOrder.apply(keep, fresh)  # type: ignore[no-any-return, no-untyped-call]
+    return doubling_scan(keep, fresh)
+
+
+def doubling_scan(keep: Tensor, fresh: Tensor) -> Tensor:
+    """The scan in log2(t) rounds."""
+    reach = 1
+    while reach < fresh.shape[1]:
+        # a stretch of 2 * reach positions is one of reach behind another
+        fresh = torch.cat([fresh[:, :reach], fresh[:, reach:] + keep[:, reach:] * fresh[:, :-reach]], dim=1)
+        keep = torch.cat([keep[:, :reach], keep[:, reach:] * keep[:, :-reach]], dim=1)
+        reach *= 2
+    return fresh
+
+
+class _InOrder(torch.autograd.Function):
+    """One position after another, and back; only the states are kept for the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, keep: Tensor, fresh: Tensor) -> Tensor:
+        states = fresh.clone()
+        for t in range(1, fresh.shape[1]):
+            states[:, t].addcmul_(keep[:, t], states[:, t - 1])
+        ctx.save_for_backward(keep, states)
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        keep, states = ctx.saved_tensors
+        to_fresh = gradient.clone()
+        for t in range(keep.shape[1] - 1, 0, -1):
+            to_fresh[:, t - 1].addcmul_(keep[:, t], to_fresh[:, t])
+        to_keep = torch.zeros_like(keep)
+        torch.mul(to_fresh[:, 1:], states[:, :-1], out=to_keep[:, 1:])
+        return to_keep, to_fresh
+
+
+def _spread_step_sizes(mixer: SelectiveStateSpace, generator: torch.Generator) -> None:
+    """Start with step sizes between 0.001 and 0.1, spread evenly in their logarithm."""
+    draws = torch.rand(mixer.skip.shape, generator=generator)
+    steps = torch.exp(draws * (math.log(0.1) - math.log(0.001)) + math.log(0.001))
+    with torch.no_grad():
+        mixer.step_size.bias.copy_(steps + torch.log(-torch.expm1(-steps)))  # the inverse of softplus
+
+
+def _remember(kept: list[Tensor], layer: int, value: Tensor) -> None:
+    if layer == len(kept):
+        kept.append(value)
+    else:
+        kept[layer] = value

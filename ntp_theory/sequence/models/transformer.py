@@ -1,0 +1,183 @@
+"""A decoder-only Transformer: pre-norm, learned or rotary positions, fused attention, a key-value cache.
+
+Suffixes name axes: b batch, t and s positions (of queries and keys), d width, h head, e width of a head, v vocabulary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...doors import one_of, whole
+from ...errors import UsageError
+from .embedding import LanguageModel, SlotEmbedding, check_slots, initialise
+
+__all__ = ["KeyValueCache", "Transformer", "TransformerConfig"]
+
+POSITIONS = ("learned", "rotary")
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """Sizes of a `Transformer`.
+
+    Attributes
+    ----------
+    vocab_size : int
+        v.
+    max_length : int
+        The largest number of positions.
+    width, layers, heads : int
+        d, and how many blocks and heads; d must be a multiple of the heads.
+    slots : int
+        How many tokens a position carries (`Batch.prompts`).
+    null : int, optional
+        The token of an empty slot.
+    positions : {"learned", "rotary"}
+    seed : int
+        Of the initial weights.
+    """
+
+    vocab_size: int
+    max_length: int
+    width: int = 64
+    layers: int = 5
+    heads: int = 4
+    slots: int = 1
+    null: int | None = None
+    positions: str = "learned"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("vocab_size", "max_length", "width", "layers", "heads", "slots"):
+            whole(name, getattr(self, name), at_least=1)
+        whole("seed", self.seed, at_least=0)
+        one_of("positions", self.positions, POSITIONS)
+        check_slots(self.slots, self.null)
+        if self.width % self.heads:
+            raise UsageError(f"width is {self.width}; it must be a multiple of heads = {self.heads}")
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise UsageError(f"width / heads is {self.width // self.heads}; rotary positions need it to be even")
+
+
+@dataclass
+class KeyValueCache:
+    """Keys and values of the positions so far, a pair a layer."""
+
+    keys_bhse: list[Tensor] = field(default_factory=list)
+    values_bhse: list[Tensor] = field(default_factory=list)
+
+    @property
+    def length(self) -> int:
+        """How many positions there are."""
+        return self.keys_bhse[0].shape[2] if self.keys_bhse else 0
+
+    def extend(self, layer: int, k_bhte: Tensor, v_bhte: Tensor) -> tuple[Tensor, Tensor]:
+        """Add the newest positions of a layer; returns all of them."""
+        if layer == len(self.keys_bhse):
+            self.keys_bhse.append(k_bhte)
+            self.values_bhse.append(v_bhte)
+        else:
+            self.keys_bhse[layer] = torch.cat([self.keys_bhse[layer], k_bhte], dim=2)
+            self.values_bhse[layer] = torch.cat([self.values_bhse[layer], v_bhte], dim=2)
+        return self.keys_bhse[layer], self.values_bhse[layer]
+
+
+class Transformer(LanguageModel):
+    """Logits of the next token at every position.
+
+    Parameters
+    ----------
+    config : TransformerConfig
+
+    Examples
+    --------
+    >>> model = Transformer(TransformerConfig(vocab_size=10, max_length=8, layers=2))
+    >>> tokens = torch.tensor([[1, 2, 3]])
+    >>> cache = model.new_cache()
+    >>> whole, first = model(tokens), model(tokens[:, :2], cache)
+    >>> torch.allclose(whole, torch.cat([first, model(tokens[:, 2:], cache)], dim=1), atol=1e-6)
+    True
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config, self.slots = config, config.slots
+        self.embedding = SlotEmbedding(config.vocab_size, config.width, config.slots, config.null)
+        self.positions = nn.Embedding(config.max_length, config.width) if config.positions == "learned" else None
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, config.vocab_size, bias=False)
+        initialise(self, config.width, config.seed)
+
+    def features(self, tokens: Tensor, cache: KeyValueCache | None = None) -> Tensor:
+        """Hidden states (b, t, d) that the last linear layer reads."""
+        x_btd = self.embedding(tokens)
+        start = cache.length if cache else 0
+        stop = start + x_btd.shape[1]
+        if stop > self.config.max_length:
+            raise UsageError(f"tokens reach position {stop}; max_length is {self.config.max_length}")
+        place_t = torch.arange(start, stop, device=tokens.device)
+        if self.positions is not None:
+            x_btd = x_btd + self.positions(place_t)
+        for layer, block in enumerate(self.blocks):
+            x_btd = block(x_btd, place_t, layer, cache)
+        return self.norm(x_btd)  # type: ignore[no-any-return]
+
+    def new_cache(self) -> KeyValueCache:
+        """An empty cache."""
+        return KeyValueCache()
+
+
+class Block(nn.Module):
+    """Attention and a two-layer perceptron, each on the normalised sum of what came before."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.attention_norm, self.attention = nn.LayerNorm(config.width), Attention(config)
+        self.mlp_norm = nn.LayerNorm(config.width)
+        self.mlp = nn.Sequential(
+            nn.Linear(config.width, 4 * config.width), nn.GELU(), nn.Linear(4 * config.width, config.width)
+        )
+
+    def forward(self, x_btd: Tensor, place_t: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
+        """The hidden states after this block."""
+        x_btd = x_btd + self.attention(self.attention_norm(x_btd), place_t, layer, cache)
+        return x_btd + self.mlp(self.mlp_norm(x_btd))  # type: ignore[no-any-return]
+
+
+class Attention(nn.Module):
+    """Causal self-attention with several heads."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.heads, self.rotary = config.heads, config.positions == "rotary"
+        self.query_key_value = nn.Linear(config.width, 3 * config.width)
+        self.output = nn.Linear(config.width, config.width)
+
+    def forward(self, x_btd: Tensor, place_t: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
+        """What every position gathers from itself and those before it."""
+        b, t, d = x_btd.shape
+        qkv = self.query_key_value(x_btd).view(b, t, 3, self.heads, d // self.heads)
+        q_bhte, k_bhte, v_bhte = qkv.permute(2, 0, 3, 1, 4)
+        if self.rotary:
+            q_bhte, k_bhte = rotate(q_bhte, place_t), rotate(k_bhte, place_t)
+        k_bhse, v_bhse = cache.extend(layer, k_bhte, v_bhte) if cache else (k_bhte, v_bhte)
+        s = k_bhse.shape[2]
+        # with a cache, the queries are the last t of the s positions
+        mask_ts = None if s == t or t == 1 else torch.ones(t, s, dtype=torch.bool, device=x_btd.device).tril(s - t)
+        y_bhte = F.scaled_dot_product_attention(q_bhte, k_bhse, v_bhse, attn_mask=mask_ts, is_causal=s == t)
+        return self.output(y_bhte.transpose(1, 2).reshape(b, t, d))  # type: ignore[no-any-return]
+
+
+def rotate(x_bhte: Tensor, place_t: Tensor) -> Tensor:
+    """Rotary positions: the two halves of every vector turn against each other, faster in the first coordinates."""
+    half = x_bhte.shape[-1] // 2
+    rates = 10_000.0 ** (-torch.arange(half, device=x_bhte.device, dtype=x_bhte.dtype) / half)
+    angles_te = place_t[:, None].to(x_bhte.dtype) * rates
+    cos, sin = angles_te.cos(), angles_te.sin()
+    first, second = x_bhte[..., :half], x_bhte[..., half:]
+    return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)

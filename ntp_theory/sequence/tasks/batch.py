@@ -1,0 +1,64 @@
+"""What a task hands to an objective and to a measure: questions, answers, and how answers are written as inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+__all__ = ["Batch"]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Questions with their answers, all of one shape.
+
+    Attributes
+    ----------
+    prompts : Tensor (b, p) or (b, p, s), int64
+        The questions as tokens; with s slots a position carries s of them at once, the ordinary one first.
+    answers : Tensor (b, a), int64
+        The answers as ordinary tokens. The first of them is predicted at the last position of the prompt.
+    null : int, optional
+        What fills the other slots of a position that carries an ordinary token alone; needed with slots.
+
+    Examples
+    --------
+    >>> batch = Batch(torch.tensor([[7, 8]]), torch.tensor([[1, 2]]))
+    >>> batch.with_tokens(batch.answers[:, :-1])
+    tensor([[7, 8, 1]])
+    """
+
+    prompts: Tensor
+    answers: Tensor
+    null: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    @property
+    def prompt_length(self) -> int:
+        """p."""
+        return self.prompts.shape[1]
+
+    @property
+    def answer_length(self) -> int:
+        """a."""
+        return self.answers.shape[1]
+
+    def with_tokens(self, tokens: Tensor) -> Tensor:
+        """The prompts, and ordinary tokens (b, n) behind them."""
+        if self.prompts.dim() == 3:
+            slots = tokens.new_full((*tokens.shape, self.prompts.shape[2]), -1 if self.null is None else self.null)
+            slots[:, :, 0] = tokens
+            tokens = slots
+        return torch.cat([self.prompts, tokens], dim=1)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same on a device."""
+        return Batch(self.prompts.to(device), self.answers.to(device), self.null)
+
+    def __getitem__(self, which: slice | Tensor) -> Batch:
+        """Some of the questions."""
+        return Batch(self.prompts[which], self.answers[which], self.null)

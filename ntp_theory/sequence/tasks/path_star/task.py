@@ -1,0 +1,327 @@
+"""`PathStar`: find the way from the centre of a star to one of its leaves; whole batches at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ....doors import generator, one_of, whole
+from ....errors import UsageError
+from ..batch import Batch
+from .encoding import ENCODINGS
+from .graph import PathStarGraph
+
+__all__ = ["ORDERS", "SPLITS", "PathStar"]
+
+Nodes = NDArray[np.int64]
+ORDERS = ("forward", "reversed")
+SPLITS = ("train", "test")
+# One instance in so many is held out; which, a hash of it decides.
+HELD_OUT = 10
+# Graphs that are made at once: arrays that stay in the cache, and in memory that is used again.
+CHUNK = 1000
+
+
+class PathStar:
+    """The path-star task: a shuffled list of edges, a start and a goal; the answer is the path between them.
+
+    Parameters
+    ----------
+    degree : int
+        d, the number of arms; at least 2, since one arm leaves nothing to choose.
+    path_length : int
+        l, the number of nodes of an arm with the centre; at least 2.
+    num_nodes : int
+        N, how many labels there are; at least ``d (l - 1) + 1``, the nodes of a graph.
+    order : {"forward", "reversed"}
+        Whether answers go from start to goal or back.
+    encoding : {"edge-packed", "paper"}, optional
+        How questions are written: one position an edge, or the paper's three tokens an edge.
+
+    Raises
+    ------
+    UsageError
+        If a number is too small, or a name unknown.
+
+    Notes
+    -----
+    Source: 2403.06963 (`pitfalls/path-star`, `pitfalls/generator`). Which of the N! / ((N - d(l-1) - 1)! (d-1)!)
+    labelled instances are held out for tests is decided by a hash of the instance, so training and test graphs are
+    disjoint however many are drawn (`pitfalls/data`).
+
+    Examples
+    --------
+    >>> task = PathStar(degree=2, path_length=3, num_nodes=5)
+    >>> batch = task.sample(1000, rng=0)
+    >>> batch.prompts.shape, batch.answers.shape
+    (torch.Size([1000, 7, 3]), torch.Size([1000, 3]))
+    >>> bool(task.is_correct(batch, batch.answers).all())
+    True
+    """
+
+    def __init__(
+        self, degree: int, path_length: int, num_nodes: int, order: str = "forward", *, encoding: str = "edge-packed"
+    ) -> None:
+        self.degree = whole("degree", degree, at_least=2)
+        self.path_length = whole("path_length", path_length, at_least=2)
+        self.num_nodes = whole("num_nodes", num_nodes, at_least=1)
+        if self.num_nodes < self.graph_size:
+            raise UsageError(
+                f"num_nodes is {num_nodes}; it must be at least degree * (path_length - 1) + 1 = {self.graph_size}, "
+                "the nodes of one graph"
+            )
+        one_of("order", order, ORDERS)
+        one_of("encoding", encoding, ENCODINGS)
+        self.order = order
+        self.encoding = ENCODINGS[encoding](self.num_nodes)
+
+    @property
+    def graph_size(self) -> int:
+        """Nodes of a graph, ``d (l - 1) + 1``."""
+        return self.degree * (self.path_length - 1) + 1
+
+    @property
+    def num_edges(self) -> int:
+        """Edges of a graph, ``d (l - 1)``."""
+        return self.graph_size - 1
+
+    @property
+    def vocab_size(self) -> int:
+        """Token ids."""
+        return self.encoding.vocab_size
+
+    @property
+    def slots(self) -> int:
+        """Tokens that a position carries."""
+        return self.encoding.slots
+
+    @property
+    def null(self) -> int | None:
+        """The token of an empty slot."""
+        return self.encoding.null
+
+    @property
+    def max_length(self) -> int:
+        """Positions of a question with its answer."""
+        return self.encoding.prompt_length(self.num_edges) + self.path_length
+
+    @property
+    def dummy(self) -> int:
+        """The token ``$`` that stands for answer tokens which are not to be seen."""
+        return self.encoding.dummy
+
+    @property
+    def chance(self) -> float:
+        """1/d, the accuracy of one who guesses the arm (`pitfalls/chance-level`)."""
+        return 1.0 / self.degree
+
+    def __repr__(self) -> str:
+        return (
+            f"PathStar(degree={self.degree}, path_length={self.path_length}, num_nodes={self.num_nodes}, "
+            f"order={self.order!r}, encoding={self.encoding.name!r})"
+        )
+
+    def sample(self, n: int, rng: int | np.random.Generator = 0, *, split: str | None = None) -> Batch:
+        """n graphs, drawn independently and uniformly.
+
+        Parameters
+        ----------
+        n : int
+        rng : int or numpy.random.Generator
+        split : {"train", "test"}, optional
+            Draw from the graphs for training, or from those that are held out; from all if None.
+
+        Returns
+        -------
+        Batch
+            Int64 tensors on the CPU.
+
+        Raises
+        ------
+        UsageError
+            If an argument is out of range.
+
+        Examples
+        --------
+        >>> task = PathStar(2, 2, 3)
+        >>> task.sample(1, rng=1).answers.shape
+        torch.Size([1, 2])
+        """
+        whole("n", n, at_least=1)
+        random = generator(rng)
+        if split is not None:
+            one_of("split", split, SPLITS)
+        # a few more than the share of the split asks for, so that one round is mostly enough
+        share = {None: 1.0, "train": 1 - 1 / HELD_OUT, "test": 1 / HELD_OUT}[split]
+        parts: list[Batch] = []
+        missing = n
+        while missing > 0:
+            count = missing if split is None else int(missing / share * 1.1) + 32
+            nodes = _permutations(random, min(count, CHUNK), self.num_nodes)[:, : self.graph_size]
+            if split is not None:
+                nodes = nodes[self._held_out(nodes) == (split == "test")]
+            parts.append(self._batch(np.ascontiguousarray(nodes[:missing]), random))
+            missing -= len(nodes)
+        if len(parts) == 1:
+            return parts[0]
+        prompts, answers = (torch.cat([getattr(part, name) for part in parts]) for name in ("prompts", "answers"))
+        return Batch(prompts, answers, self.null)
+
+    def instances(self) -> int:
+        """The number of labelled instances, ``N! / ((N - |G|)! (d - 1)!)``, not counting orders of the edges."""
+        count = 1
+        for k in range(self.graph_size):
+            count *= self.num_nodes - k
+        for k in range(2, self.degree):
+            count //= k
+        return count
+
+    def graphs(self, batch: Batch) -> list[PathStarGraph]:
+        """The graphs of a batch as objects."""
+        edges, start, goal = self.encoding.decode(batch.prompts.cpu().numpy())
+        return [
+            PathStarGraph(tuple((int(u), int(v)) for u, v in pairs), int(a), int(b))
+            for pairs, a, b in zip(edges, start, goal, strict=True)
+        ]
+
+    def arms(self, batch: Batch) -> Nodes:
+        """The nodes (b, d, l - 1) of all arms without the centre, arms in the order in which the questions list them.
+
+        An arm is listed where the edge from the start to it is; the one to take ends in the goal.
+
+        Examples
+        --------
+        >>> task = PathStar(2, 3, 5)
+        >>> task.arms(task.batch([task.parse("0 → 1 | 2 → 3 | 0 → 2 | 1 → 4 / 0 3")])).tolist()
+        [[[1, 4], [2, 3]]]
+        """
+        edges, start, _ = self.encoding.decode(batch.prompts.cpu().numpy())
+        children = np.zeros((len(edges), self.num_nodes), dtype=np.int64)
+        np.put_along_axis(children, edges[:, :, 0], edges[:, :, 1], axis=1)
+        arms = [edges[:, :, 1][edges[:, :, 0] == start[:, None]].reshape(len(edges), self.degree)]
+        for _ in range(self.path_length - 2):
+            arms.append(np.take_along_axis(children, arms[-1], axis=1))
+        return np.stack(arms, axis=2)
+
+    def held_out(self, batch: Batch) -> Tensor:
+        """Which questions are of the split "test"; bool (b,).
+
+        Examples
+        --------
+        >>> task = PathStar(2, 5, 9)
+        >>> [bool(task.held_out(task.sample(100, split=split)).any()) for split in SPLITS]
+        [False, True]
+        """
+        arms = self.arms(batch)
+        _, start, goal = self.encoding.decode(batch.prompts.cpu().numpy())
+        order = np.argsort(arms[:, :, -1] != goal[:, None], axis=1, kind="stable")  # the arm to take comes first
+        arms = np.take_along_axis(arms, order[:, :, None], axis=1).reshape(len(arms), -1)
+        return torch.from_numpy(self._held_out(np.concatenate([start[:, None], arms], axis=1)))
+
+    def batch(self, graphs: Sequence[PathStarGraph]) -> Batch:
+        """Graphs as a batch; `graphs` turns it back.
+
+        Raises
+        ------
+        UsageError
+            If there is none, or one is of another degree or length, or has a label of N or more.
+        """
+        if not graphs:
+            raise UsageError("graphs is empty; it must have at least one")
+        for i, graph in enumerate(graphs):
+            if (graph.degree, graph.path_length) != (self.degree, self.path_length):
+                raise UsageError(f"graphs[{i}] is G({graph.degree}, {graph.path_length}); it must be of {self!r}")
+            if max(max(edge) for edge in graph.edges) >= self.num_nodes:
+                raise UsageError(f"graphs[{i}] has a node above num_nodes - 1 = {self.num_nodes - 1}")
+        edges = np.array([graph.edges for graph in graphs], dtype=np.int64)
+        paths = np.array([graph.path for graph in graphs], dtype=np.int64)
+        return self._encoded(edges, paths)
+
+    def parse(self, text: str) -> PathStarGraph:
+        """One graph from its text, in either dialect; it must be one of this task.
+
+        Examples
+        --------
+        >>> task = PathStar(2, 3, 5)
+        >>> task.parse("0 → 1 | 2 → 3 | 0 → 2 | 1 → 4 / 0 3").path
+        (0, 2, 3)
+        """
+        graph = PathStarGraph.parse(text)
+        self.batch([graph])
+        return graph
+
+    def format(self, graph: PathStarGraph, dialect: str = "arrow") -> str:
+        """Question and answer as text."""
+        return graph.format(dialect)
+
+    def solve(self, batch: Batch) -> Tensor:
+        """The answers (b, l), found from the questions alone by going back from the goal (`pitfalls/solvable`)."""
+        edges, _, goal = self.encoding.decode(batch.prompts.cpu().numpy())
+        parents = np.full((len(edges), self.num_nodes), -1, dtype=np.int64)
+        np.put_along_axis(parents, edges[:, :, 1], edges[:, :, 0], axis=1)
+        path = [goal]
+        for _ in range(self.path_length - 1):
+            path.append(np.take_along_axis(parents, path[-1][:, None], axis=1)[:, 0])
+        found = np.stack(path if self.order == "reversed" else path[::-1], axis=1)
+        return torch.from_numpy(found)
+
+    def is_correct(self, batch: Batch, answers: Tensor) -> Tensor:
+        """Which answers (b, l) are the path, in the order of the task; bool (b,)."""
+        if answers.shape != batch.answers.shape:
+            raise UsageError(f"answers has shape {tuple(answers.shape)}; it must be {tuple(batch.answers.shape)}")
+        return (answers.cpu() == self.solve(batch)).all(dim=1)
+
+    def _batch(self, nodes: Nodes, random: np.random.Generator) -> Batch:
+        count, arm = len(nodes), self.path_length - 1
+        # edge k leads to node k + 1, from the one before it on the arm or from the centre
+        parents = np.where(np.arange(self.num_edges) % arm == 0, 0, np.arange(self.num_edges))
+        order = _permutations(random, count, self.num_edges)
+        row = np.arange(0, nodes.size, self.graph_size)[:, None]
+        edges = np.empty((count, self.num_edges, 2), dtype=np.int64)
+        edges[:, :, 0] = nodes.take(parents.take(order) + row)
+        edges[:, :, 1] = nodes.take(order + (row + 1))
+        # labels are exchangeable, so the goal may be on the first arm
+        return self._encoded(edges, nodes[:, : arm + 1])
+
+    def _encoded(self, edges: Nodes, paths: Nodes) -> Batch:
+        prompts = self.encoding.encode(edges, paths[:, 0], paths[:, -1])
+        answers = np.ascontiguousarray(paths[:, ::-1] if self.order == "reversed" else paths)
+        return Batch(torch.from_numpy(prompts), torch.from_numpy(answers), self.encoding.null)
+
+    def _held_out(self, nodes: Nodes) -> NDArray[np.bool_]:
+        """Which instances belong to the tests: by a hash of the path and of the set of other arms."""
+        arm = self.path_length - 1
+        others = nodes[:, arm + 1 :].reshape(len(nodes), self.degree - 1, arm)
+        order = np.argsort(others[:, :, 0], axis=1)
+        sorted_arms = np.take_along_axis(others, order[:, :, None], axis=1).reshape(len(nodes), -1)
+        key = np.zeros(len(nodes), dtype=np.uint64)
+        for column in np.concatenate([nodes[:, : arm + 1], sorted_arms], axis=1).T:
+            key = _mixed(key + column.astype(np.uint64) + np.uint64(1))
+        held_out: NDArray[np.bool_] = key % np.uint64(HELD_OUT) == 0
+        return held_out
+
+
+def _permutations(random: np.random.Generator, count: int, size: int) -> Nodes:
+    """Random permutations (count, size): numbers below the size sort with random digits before them.
+
+    Sorting values is several times faster than finding their order. Of 64 bits at least 44 are random for a million
+    numbers, so ties, which would favour the smaller one, are no concern.
+    """
+    digits = (size - 1).bit_length()
+    keys = random.integers(2 ** (63 - digits), size=(count, size))
+    keys <<= digits
+    keys |= np.arange(size)
+    keys.sort(axis=1)
+    keys &= (1 << digits) - 1
+    return keys
+
+
+def _mixed(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64: a bijection of 64 bits that spreads them."""
+    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return key ^ (key >> np.uint64(31))
