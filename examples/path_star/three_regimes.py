@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 import ntp_theory as ntp
 from ntp_theory import figures
-from ntp_theory.figures.style import look
 from ntp_theory.sequence.measures import cheating, first_passage, guessing_losses
 from ntp_theory.sequence.models import LanguageModel, Mamba, MambaConfig, Transformer, TransformerConfig
 from ntp_theory.sequence.tasks import PathStar
@@ -50,15 +49,17 @@ def three_regimes(
             model = model_for(task, architecture, seed)
             until = None if name == "teacher forcing" else 0.995
             most = max(1, round(share * steps))
-            result = train(model, task, objective, steps=most, rng=seed, until=until, evaluate_every=125, progress=True)
+            result = train(
+                model, task, objective, steps=most, rng=seed, until=until, evaluate_every=most // 32 + 1, progress=True
+            )
             checks += read(name, task, model, result, seed) if share == 1.0 else []
             if seed == 0:
                 results[name], models[name] = result, (task, model)
     if folder is not None:
-        figure = Figure(figsize=(11, 6.4), layout="constrained")
+        figure = Figure(figsize=(11, 5.4), layout="constrained")
         for place, (name, result) in enumerate(results.items(), 1):
             ax = figures.accuracies(result, chance=0.5, ax=figure.add_subplot(2, 3, place))
-            ax.set_title(f"{name}: {result.free:.1%} after {result.examples:,} graphs")
+            ax.set_title(f"{name}: {result.free:.1%} at {result.examples // 1000}k graphs", loc="left")
         for place, name in enumerate(results, 4):
             task, model = models[name]
             objective = REGIMES[name][1]
@@ -70,8 +71,6 @@ def three_regimes(
             graph = task.graphs(batch[shown : shown + 1])[0]
             ax = figure.add_subplot(2, 3, place)
             figures.path_star_answer(graph, answer[::-1] if task.order == "reversed" else answer, ax)
-        with look():
-            figure.suptitle(f"G(2, {path_length}), {architecture}: three ways to train on the same graphs")
         figures.save(figure.axes[0], folder / "three_regimes.png")
     if not checks:
         checks = [loss_of_guessing(results["teacher forcing"], path_length)]
@@ -95,7 +94,7 @@ def read(name: str, task: PathStar, model: LanguageModel, result: TrainResult, s
     strays = 1 - cheating(model, task, rng=seed).follows
     label, statement = "pitfalls/teacher-forcing", f"{words}: free accuracy - 1/2"
     stuck = at_most(label, 0.0, off, slack=slack, evidence="measured", statement=statement)
-    label, statement = "pitfalls/clever-hans", f"{words}: tokens behind a wrong branch that do not follow it"
+    label, statement = "pitfalls/clever-hans", f"{words}: inner tokens behind a wrong branch that do not follow it"
     cheats = at_most(label, 0.0, strays, slack=0.01, evidence="measured", statement=statement)
     return [stuck, cheats, loss_of_guessing(result, task.path_length)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,8 @@ def accuracies(result: TrainResult, chance: float, ax: Axes | None = None) -> Ax
             ax.plot(seen, values, color=shade, label=f"$r_{position}$")
         ax.plot(seen, [one.free for one in result.evaluations], "o", color=BLACK, label="whole answer, free")
         ax.axhline(chance, color=ORANGE, linestyle="--", label=f"chance 1/{round(1 / chance)}")
-        ax.set(title=result.objective, xlabel="examples, thousands", ylabel="accuracy", ylim=(-0.03, 1.03))
+        ax.set_title(result.objective, loc="left")
+        ax.set(xlabel="examples, thousands", ylabel="accuracy", ylim=(-0.03, 1.03))
         ax.legend(loc="best")
     return ax
 
@@ -89,24 +89,24 @@ def path_star_answer(graph: PathStarGraph, answer: Sequence[int], ax: Axes | Non
                 colour = BLUE if said == right else ORANGE
                 ax.annotate(f"{i}", (x, y), (9, 9), textcoords="offset points", color=colour, weight="bold")
         wrong = [i for i, (said, right) in enumerate(zip(answer, graph.path, strict=True)) if said != right]
-        verdict = "right" if not wrong else f"wrong from token {wrong[0]} on"
-        ax.set_title(f"{' → '.join(map(str, answer))}: {verdict}")
-        ax.set_xlabel(f"from {graph.start} to {graph.goal}; small numbers: the answer, token by token")
-        ax.set(xticks=[], yticks=[], aspect="equal")
-        ax.margins(0.12)
+        verdict = "right" if not wrong else f"wrong from r{wrong[0]} on"
+        ax.set_title(f"{' → '.join(map(str, answer))}: {verdict}", loc="left", fontsize=9)
+        ax.set_xlabel(f"from {graph.start} to {graph.goal}; beside a node, its place in the answer")
+        ax.set(xticks=[], yticks=[], xlim=(-0.5, graph.path_length - 0.3))
+        ax.set_ylim(-graph.degree / 2, graph.degree / 2)
         ax.grid(False)
     return ax
 
 
 def _places(graph: PathStarGraph) -> dict[int, tuple[float, float]]:
-    """The centre in the middle, the arms around it."""
+    """The centre on the left, an arm a row."""
     children = {u: v for u, v in graph.edges if u != graph.start}
     places = {graph.start: (0.0, 0.0)}
     for arm, first in enumerate(v for u, v in graph.edges if u == graph.start):
-        angle = 2 * math.pi * arm / graph.degree
+        height = (graph.degree - 1) / 2 - arm
         node, distance = first, 1
         while True:
-            places[node] = (distance * math.cos(angle), distance * math.sin(angle))
+            places[node] = (float(distance), height)
             if node not in children:
                 break
             node, distance = children[node], distance + 1

@@ -248,7 +248,7 @@ class SVMSolution:
     def refined(self) -> SVMSolution:
         """The same to more digits than a double holds, in ``tail``: a distance bound of ``1e-10 ||W_mm||``.
 
-        The equations of the active constraints, those with a positive multiplier, are solved with residuals to 104 bits.
+        The equations of the active constraints, those with a positive multiplier, are solved, residuals to 104 bits.
 
         Raises
         ------

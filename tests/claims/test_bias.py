@@ -9,7 +9,7 @@ from ntp_theory import claims
 STRENGTH = ("measured", "certified", "exact")
 
 
-@pytest.mark.parametrize("label", claims.labels())
+@pytest.mark.parametrize("label", [record.label for record in claims.records() if "quick" in record.budgets])
 def test_claim_holds(label):
     record, found = claims.record(label), claims.check(label)
     assert found

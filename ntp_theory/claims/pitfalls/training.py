@@ -117,11 +117,11 @@ def teacher_forcing(budget: Budget) -> Iterator[Check]:
     standard="The teacher-forced models on the plateau, shown a wrong branch: tokens behind it that follow it.",
 )
 def clever_hans(budget: Budget) -> Iterator[Check]:
-    """On the plateau a model follows whatever branch it is shown: it looks up edges and does not know the way."""
+    """On the plateau inner tokens follow whatever branch is shown, edge by edge; the goal is copied at the end."""
     for seed in range(SEEDS[budget]):
         task, model, _ = trained(5, "forward", TeacherForcing(), FORCED, seed)
         found = cheating(model, task, rng=seed)
-        words = f"seed {seed}: 1 - share of tokens behind a wrong branch that follow it"
+        words = f"seed {seed}: 1 - share of inner tokens behind a wrong branch that follow it"
         yield at_most(0.0, 1 - found.follows, slack=0.01, evidence="measured", statement=words)
 
 

@@ -38,14 +38,19 @@ class Cheating:
     count : int
         Questions.
     follows : float
-        Share of answer tokens after the wrong branch that are the children of the tokens shown: the one-edge rule.
+        Share of inner answer tokens behind the wrong branch that are the children of the tokens shown: the rule of one
+        edge.
     returns : float
-        Share that are on the way to the goal, as if the wrong branch had not been shown.
+        Share of them that are on the way to the goal, as if the wrong branch had not been shown.
+    ends_at_goal : float
+        Share of last tokens that are the goal. The question names it, so it can be copied without a look at any edge,
+        and it is no child of what was shown.
     """
 
     count: int
     follows: float
     returns: float
+    ends_at_goal: float
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -59,13 +64,14 @@ def cheating(
     """Show a model the wrong branch and see whether it follows it (`pitfalls/clever-hans`).
 
     Teacher forcing shows the answer so far, after which every token but the branch is a look-up of one edge. A model
-    that has learned this rule and nothing else follows any branch that it is shown, to a leaf that is not the goal.
+    that has learned this rule and nothing else follows any branch that it is shown; the last token it may copy from the
+    question.
 
     Parameters
     ----------
     model : LanguageModel
     task : PathStar
-        In forward order, with paths of at least 3 nodes.
+        In forward order, with paths of at least 4 nodes.
     count : int
     rng : int or numpy.random.Generator
 
@@ -76,14 +82,14 @@ def cheating(
     Raises
     ------
     UsageError
-        If the task is reversed, or its paths have nothing behind the branch, or the model is too small for it.
+        If the task is reversed, or its paths have no inner node behind the branch, or the model is too small for it.
 
     Notes
     -----
     Source: 2403.06963; the score is ours (`pitfalls/clever-hans`).
     """
-    if task.order != "forward" or task.path_length < 3:
-        raise UsageError(f"task is {task!r}; it must be in forward order with path_length >= 3")
+    if task.order != "forward" or task.path_length < 4:
+        raise UsageError(f"task is {task!r}; it must be in forward order with path_length >= 4")
     whole("count", count, at_least=1)
     model.check_fits(task)
     batch = task.sample(count, rng, split="test")
@@ -91,11 +97,11 @@ def cheating(
     shown = batch.with_tokens(wrong[:, :-1]).to(model.device)
     with model.asked():
         said = model(shown)[:, batch.prompt_length - 1 :].argmax(-1).cpu()
-    # the leaf that ends the wrong branch is not the goal: both rules can be told apart at every position behind it
-    behind = slice(2, None)
+    behind = slice(2, -1)
     follows = float((said[:, behind] == wrong[:, behind]).double().mean())
     returns = float((said[:, behind] == batch.answers[:, behind]).double().mean())
-    return Cheating(count, follows, returns)
+    goal = float((said[:, -1] == batch.answers[:, -1]).double().mean())
+    return Cheating(count, follows, returns, goal)
 
 
 def _wrong_paths(task: PathStar, batch: Batch) -> Tensor:

@@ -26,13 +26,14 @@ from tests.sequence.measures.by_hand import OneEdgeRule, Oracle
 from tests.sequence.strategies import tasks
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 5), (2, 5, 9), (4, 4, 20)])
+@pytest.mark.parametrize("shape", [(2, 4, 7), (2, 5, 9), (4, 4, 20)])
 @pytest.mark.parametrize("encoding", ["edge-packed", "paper"])
 def test_cheating(shape, encoding):
     """`pitfalls/clever-hans`: the rule follows the wrong branch to its end, one who plans comes back to the path."""
     task = PathStar(*shape, encoding=encoding)
     rule, oracle = (cheating(kind(task), task, count=100) for kind in (OneEdgeRule, Oracle))
     assert (rule.follows, rule.returns) == (1.0, 0.0) and (oracle.follows, oracle.returns) == (0.0, 1.0)
+    assert (rule.ends_at_goal, oracle.ends_at_goal) == (0.0, 1.0)
     assert rule.interval[0] > 0.95 and rule.interval[1] == 1.0
 
 
@@ -45,9 +46,9 @@ def test_wrong_paths(task, seed):
         assert set(wrong) & set(graph.path) == {graph.start}
 
 
-@pytest.mark.parametrize("task", [PathStar(2, 3, 5, "reversed"), PathStar(2, 2, 3)])
+@pytest.mark.parametrize("task", [PathStar(2, 4, 7, "reversed"), PathStar(2, 3, 5)])
 def test_nothing_to_cheat_at(task):
-    with pytest.raises(UsageError, match="it must be in forward order with path_length >= 3"):
+    with pytest.raises(UsageError, match="it must be in forward order with path_length >= 4"):
         cheating(Oracle(task), task)
 
 
