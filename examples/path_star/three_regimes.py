@@ -59,7 +59,7 @@ def three_regimes(
         figure = Figure(figsize=(11, 5.4), layout="constrained")
         for place, (name, result) in enumerate(results.items(), 1):
             ax = figures.accuracies(result, chance=0.5, ax=figure.add_subplot(2, 3, place))
-            ax.set_title(f"{name}: {result.free:.1%} at {result.examples // 1000}k graphs", loc="left")
+            ax.set_title(f"{name}: {result.free:.1%}, {result.examples // 1000}k graphs", loc="left", fontsize=10)
         for place, name in enumerate(results, 4):
             task, model = models[name]
             objective = REGIMES[name][1]

@@ -87,11 +87,11 @@ def path_star_answer(graph: PathStarGraph, answer: Sequence[int], ax: Axes | Non
             if said in places:
                 x, y = places[said]
                 colour = BLUE if said == right else ORANGE
-                ax.annotate(f"{i}", (x, y), (9, 9), textcoords="offset points", color=colour, weight="bold")
+                ax.annotate(f"{i}", (x, y), (-3, 11), textcoords="offset points", color=colour, weight="bold")
         wrong = [i for i, (said, right) in enumerate(zip(answer, graph.path, strict=True)) if said != right]
         verdict = "right" if not wrong else f"wrong from r{wrong[0]} on"
         ax.set_title(f"{' → '.join(map(str, answer))}: {verdict}", loc="left", fontsize=9)
-        ax.set_xlabel(f"from {graph.start} to {graph.goal}; beside a node, its place in the answer")
+        ax.set_xlabel(f"from {graph.start} to {graph.goal}; above a node, its place", fontsize=9)
         ax.set(xticks=[], yticks=[], xlim=(-0.5, graph.path_length - 0.3))
         ax.set_ylim(-graph.degree / 2, graph.degree / 2)
         ax.grid(False)
