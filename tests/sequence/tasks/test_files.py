@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from ntp_theory.errors import DatasetError
+from ntp_theory.errors import CheckpointError, DatasetError
 from ntp_theory.sequence.tasks import PathStar, PathStarGraph, read_graphs, write_graphs
 
 GOOD = "3,4|3,5/3,5=3,5"
@@ -66,6 +66,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(CheckpointError, match="disk full"):
         write_graphs(path, [PathStarGraph.parse("0,1|0,2/0,2=0,2")])
     assert path.read_text() == GOOD + "\n" and os.listdir(tmp_path) == ["graphs.txt"]
