@@ -19,6 +19,7 @@ from .commands import run_analyze, run_claims, run_descend, run_flow, run_svm, r
 from .descent import METHODS
 from .errors import NTPError, UsageError
 from .margin.norms import NAMES
+from .sequence.models.fitting import ARCHITECTURES
 from .sequence.tasks.path_star.encoding import ENCODINGS
 
 __all__ = ["main"]
@@ -152,9 +153,7 @@ def _parser() -> argparse.ArgumentParser:
         "--objective", choices=("teacher-forcing", "teacherless", "reversed"), default="teacher-forcing",
         help="default: teacher-forcing",
     )  # fmt: skip
-    command.add_argument(
-        "--model", choices=("transformer", "mamba"), default="transformer", help="default: transformer"
-    )
+    command.add_argument("--model", choices=ARCHITECTURES, default="transformer", help="default: transformer")
     command.add_argument("--layers", metavar="N", type=_whole(1), help="default: as many as the path has nodes")
     command.add_argument("--steps", metavar="N", type=_whole(1), default=2000, help="of 128 graphs (default: 2000)")
     command.add_argument("--until", metavar="A", type=float, help="stop at this accuracy of whole answers")

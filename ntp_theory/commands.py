@@ -23,7 +23,7 @@ from .errors import DatasetError, NotSeparableError, UsageError
 from .margin import solve_svm
 from .margin.norms import FROBENIUS
 from .predict import predict
-from .sequence.models import LanguageModel, Mamba, MambaConfig, Transformer, TransformerConfig
+from .sequence.models import model_for
 from .sequence.tasks import PathStar
 from .sequence.training import TeacherForcing, Teacherless, train
 
@@ -151,14 +151,7 @@ def run_train(arguments: argparse.Namespace) -> int:
     order = "reversed" if arguments.objective == "reversed" else "forward"
     num_nodes = arguments.num_nodes or arguments.degree * (arguments.path_length - 1) + 1
     task = PathStar(arguments.degree, arguments.path_length, num_nodes, order, encoding=arguments.encoding)
-    layers, slots = arguments.layers or task.path_length, task.slots
-    model: LanguageModel
-    if arguments.model == "mamba":
-        model = Mamba(MambaConfig(task.vocab_size, layers=layers, slots=slots, null=task.null, seed=arguments.seed))
-    else:
-        length, seed = task.max_length, arguments.seed
-        sizes = TransformerConfig(task.vocab_size, length, layers=layers, slots=slots, null=task.null, seed=seed)
-        model = Transformer(sizes)
+    model = model_for(task, arguments.model, layers=arguments.layers, seed=arguments.seed)
     objective = Teacherless() if arguments.objective == "teacherless" else TeacherForcing()
     options = {"until": arguments.until, "checkpoint": arguments.checkpoint, "rng": arguments.seed, "progress": True}
     result = train(model, task, objective, steps=arguments.steps, **options)

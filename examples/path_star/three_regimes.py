@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 import ntp_theory as ntp
 from ntp_theory import figures
 from ntp_theory.sequence.measures import cheating, first_passage, guessing_losses
-from ntp_theory.sequence.models import LanguageModel, Mamba, MambaConfig, Transformer, TransformerConfig
+from ntp_theory.sequence.models import LanguageModel, model_for
 from ntp_theory.sequence.tasks import PathStar
 from ntp_theory.sequence.training import TeacherForcing, Teacherless, TrainResult, train
 
@@ -20,15 +20,6 @@ REGIMES = {
     "teacherless": ("forward", Teacherless(), 4000),
     "teacher forcing": ("forward", TeacherForcing(), 2000),
 }
-
-
-def model_for(task: PathStar, architecture: str, seed: int) -> LanguageModel:
-    """A model with a layer for every node of the path."""
-    layers, slots, null = task.path_length, task.slots, task.null
-    if architecture == "mamba":
-        return Mamba(MambaConfig(task.vocab_size, layers=layers, slots=slots, null=null, seed=seed))
-    sizes = TransformerConfig(task.vocab_size, task.max_length, layers=layers, slots=slots, null=null, seed=seed)
-    return Transformer(sizes)
 
 
 def three_regimes(
@@ -46,7 +37,7 @@ def three_regimes(
     for seed in range(seeds):
         for name, (order, objective, steps) in REGIMES.items():
             task = PathStar(2, path_length, 2 * path_length - 1, order)
-            model = model_for(task, architecture, seed)
+            model = model_for(task, architecture, seed=seed)
             until = None if name == "teacher forcing" else 0.995
             most = max(1, round(share * steps))
             result = train(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...checks import Check
 from ...sequence.measures import cheating, evaluate, first_passage, guessing_losses, plateau
-from ...sequence.models import LanguageModel, Mamba, MambaConfig, Transformer, TransformerConfig
+from ...sequence.models import LanguageModel, model_for
 from ...sequence.objectives import FirstTokenOnly, Objective, TeacherForcing, Teacherless
 from ...sequence.tasks import PathStar
 from ...sequence.training import TrainResult, train
@@ -17,14 +17,6 @@ SEEDS: dict[Budget, int] = {"quick": 1, "standard": 3, "full": 3}
 COUNT = 10_000
 # Steps of 128 examples; teacher forcing is watched for 256,000 of them.
 REVERSED, TEACHERLESS, FORCED = 500, 4000, 2000
-
-
-def _model(task: PathStar, seed: int, *, architecture: str = "transformer") -> LanguageModel:
-    layers, slots = task.path_length, task.slots
-    if architecture == "mamba":
-        return Mamba(MambaConfig(task.vocab_size, layers=layers, slots=slots, null=task.null, seed=seed))
-    sizes = TransformerConfig(task.vocab_size, task.max_length, layers=layers, slots=slots, null=task.null, seed=seed)
-    return Transformer(sizes)
 
 
 @shared
@@ -39,7 +31,7 @@ def trained(
 ) -> tuple[PathStar, LanguageModel, TrainResult]:
     """A model of l layers trained on G(2, l) with just enough labels, fresh examples, edge-packed."""
     task = PathStar(2, length, 2 * length - 1, order)
-    model = _model(task, seed, architecture=architecture)
+    model = model_for(task, architecture, seed=seed)
     result = train(model, task, objective, steps=steps, rng=seed, until=until, evaluate_every=125)
     return task, model, result
 
