@@ -27,7 +27,7 @@ statement = Statement(
     "planning/convex-toy",
     source="derived (proposal)",
     verdict="proved",
-    needs=["planning/myopic-optimum", "planning/myopia-gap", "planning/local-bonus", "planning/convergence"],
+    needs=["planning/myopic-optimum", "planning/myopia-gap", "planning/local-bonus"],
 )
 
 X, S, Y, theta, limit = matrices("X S Y theta limit")
