@@ -11,8 +11,8 @@ from scipy.stats import beta
 
 from ...doors import share, whole
 from ..models.embedding import LanguageModel
-from ..objectives import Objective, TeacherForcing, position_losses
-from ..tasks.path_star import PathStar
+from ..objectives import Objective, TeacherForcing
+from ..tasks.task import Task
 
 __all__ = ["Evaluation", "confidence_interval", "evaluate"]
 
@@ -30,21 +30,27 @@ class Evaluation:
         After how many steps of training; 0 if it is not known.
     count : int
         How many questions.
+    losses : tuple of float
+        The mean loss at every answer token, with inputs as in training; nan if the objective does not judge exactly
+        these. Cross-entropy in nats, or what the objective says.
     free : float
-        Share of whole answers that are right when the model gives them by itself, as its objective trained it to.
+        Share of whole answers that are right when the model gives them by itself, as its objective trained it to; nan
+        if the task has no right answers (`Task.right_answers`).
     forced : tuple of float
         For every answer token the share that is right after the true tokens before it; for teacherless training
-        after dummies, as in training.
-    losses : tuple of float
-        Mean cross-entropy in nats at every answer token, with inputs as in training; nan if the objective does not
-        judge exactly these.
+        after dummies, as in training. Empty if the task has no right answers.
     """
 
     step: int
     count: int
-    free: float
-    forced: tuple[float, ...]
     losses: tuple[float, ...]
+    free: float = math.nan
+    forced: tuple[float, ...] = ()
+
+    @property
+    def loss(self) -> float:
+        """The mean over the answer tokens."""
+        return math.fsum(self.losses) / len(self.losses)
 
     @property
     def free_interval(self) -> tuple[float, float]:
@@ -85,19 +91,19 @@ def confidence_interval(successes: int, count: int, level: float = 0.95) -> tupl
 
 def evaluate(
     model: LanguageModel,
-    task: PathStar,
+    task: Task,
     objective: Objective | None = None,
     *,
     count: int = 1000,
     rng: int | np.random.Generator = 0,
     step: int = 0,
 ) -> Evaluation:
-    """Accuracies of a model on held-out questions of a task.
+    """Losses and accuracies of a model on held-out questions of a task.
 
     Parameters
     ----------
     model : LanguageModel
-    task : PathStar
+    task : Task
     objective : Objective, optional
         As it was trained: it says how the model is asked; teacher forcing if None.
     count : int
@@ -122,6 +128,7 @@ def evaluate(
     Examples
     --------
     >>> from ntp_theory.sequence.models import Transformer, TransformerConfig
+    >>> from ntp_theory.sequence.tasks import PathStar
     >>> task = PathStar(2, 2, 3)
     >>> model = Transformer(TransformerConfig(task.vocab_size, task.max_length, slots=task.slots, null=task.null))
     >>> len(evaluate(model, task, count=10).forced)
@@ -131,14 +138,18 @@ def evaluate(
     objective = TeacherForcing() if objective is None else objective
     batch = task.sample(count, rng, split="test")
     model.check_fits(task)
+    objective.check_fits(task)
     right, forced, losses = 0, *torch.zeros(2, batch.answer_length, dtype=torch.float64)
     generator = torch.Generator().manual_seed(0)
     with model.asked():
         for begin in range(0, count, CHUNK):
             some = batch[begin : begin + CHUNK].to(model.device)
-            right += int((objective.answer(model, some, task) == some.answers).all(1).sum())
-            forced += (objective.forced(model, some, task) == some.answers).sum(0).cpu()
-            asked = objective.example(some, task, generator)
-            found = position_losses(model, asked).double().sum(0).cpu()
+            found = objective.losses(model, objective.example(some, task, generator)).double().sum(0).cpu()
             losses = losses + (found if len(found) == batch.answer_length else math.nan)
-    return Evaluation(step, count, right / count, tuple((forced / count).tolist()), tuple((losses / count).tolist()))
+            if task.right_answers:
+                right += int((objective.answer(model, some, task) == some.answers).all(1).sum())
+                forced += (objective.forced(model, some, task) == some.answers).sum(0).cpu()
+    by_position = tuple((losses / count).tolist())
+    if not task.right_answers:
+        return Evaluation(step, count, by_position)
+    return Evaluation(step, count, by_position, right / count, tuple((forced / count).tolist()))

@@ -11,23 +11,26 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from ...doors import whole
 from ...errors import UsageError
+from ..tasks.task import Task
 
-__all__ = ["LanguageModel", "Sizes", "SlotEmbedding", "check_slots", "initialise"]
+__all__ = ["LanguageModel", "NumberEmbedding", "SlotEmbedding", "check_inputs", "embedding_for", "initialise"]
 
 
-class Sizes(Protocol):
-    """What a model needs to know of a task."""
-
-    @property
-    def vocab_size(self) -> int:
-        """Token ids."""
-        ...
+class Inputs(Protocol):
+    """What the config of a model says of its inputs."""
 
     @property
-    def slots(self) -> int:
-        """Tokens that a position carries."""
-        ...
+    def vocab_size(self) -> int: ...  # noqa: D102
+    @property
+    def width(self) -> int: ...  # noqa: D102
+    @property
+    def slots(self) -> int: ...  # noqa: D102
+    @property
+    def null(self) -> int | None: ...  # noqa: D102
+    @property
+    def numbers(self) -> int: ...  # noqa: D102
 
 
 class LanguageModel(nn.Module, ABC):
@@ -39,6 +42,8 @@ class LanguageModel(nn.Module, ABC):
     head: nn.Linear
     slots: int = 1
     """How many tokens a position may carry."""
+    numbers: int = 0
+    """How many real numbers a position carries instead; 0 if it reads tokens."""
 
     def forward(self, tokens: Tensor, cache: Any = None) -> Tensor:
         """Logits (b, t, v) from tokens (b, t) or (b, t, s); with a cache, of positions that follow those in it."""
@@ -57,7 +62,7 @@ class LanguageModel(nn.Module, ABC):
         """Where its weights are."""
         return next(self.parameters()).device
 
-    def check_fits(self, task: Sizes) -> None:
+    def check_fits(self, task: Task) -> None:
         """Refuse a task with more tokens, or more of them at a position, than the model has.
 
         Raises
@@ -65,6 +70,10 @@ class LanguageModel(nn.Module, ABC):
         UsageError
             Naming what is too small.
         """
+        if self.numbers != task.numbers:
+            raise UsageError(
+                f"task is {task!r}; it has {task.numbers} numbers at a position, and the model takes {self.numbers}"
+            )
         if self.slots < task.slots:
             raise UsageError(
                 f"task is {task!r}; it has {task.slots} tokens at a position, and the model takes {self.slots}"
@@ -122,21 +131,43 @@ class SlotEmbedding(nn.Module):
         return x_btd
 
 
-def check_slots(slots: int, null: int | None) -> None:
-    """Refuse several slots without a token for the empty ones."""
-    if slots > 1 and null is None:
-        raise UsageError(f"null is None; with slots = {slots} it must be the token of an empty slot")
+class NumberEmbedding(nn.Linear):
+    """A linear map from the real numbers at a position to a vector."""
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Vectors (b, t, d) from numbers (b, t, s)."""
+        if numbers.dim() != 3 or numbers.shape[2] != self.in_features:
+            raise UsageError(f"tokens has shape {tuple(numbers.shape)}; it must be numbers (b, t, {self.in_features})")
+        return super().forward(numbers)
+
+
+def embedding_for(config: Inputs) -> SlotEmbedding | NumberEmbedding:
+    """The embedding of tokens, or of numbers."""
+    if config.numbers:
+        return NumberEmbedding(config.numbers, config.width)
+    return SlotEmbedding(config.vocab_size, config.width, config.slots, config.null)
+
+
+def check_inputs(config: Inputs) -> None:
+    """Refuse several slots without a token for the empty ones, and numbers in slots."""
+    whole("numbers", config.numbers, at_least=0)
+    if config.slots > 1 and config.null is None:
+        raise UsageError(f"null is None; with slots = {config.slots} it must be the token of an empty slot")
+    if config.slots > 1 and config.numbers:
+        raise UsageError(f"slots is {config.slots}; it must be 1 where a position carries numbers")
 
 
 def initialise(model: nn.Module, width: int, seed: int) -> None:
     """Gaussian weights of standard deviation ``0.5 / sqrt(width)`` and zero biases, drawn on the CPU from a seed.
 
-    Those of a convolution of k positions are uniform, at most ``1 / sqrt(k)``.
+    Those that numbers are read with have ``1 / sqrt(numbers)``; of a convolution of k positions they are uniform, at
+    most ``1 / sqrt(k)``.
     """
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Embedding)):
-            fresh = torch.randn(module.weight.shape, generator=generator) * (0.5 / math.sqrt(width))
+            scale = 1 / math.sqrt(module.in_features) if isinstance(module, NumberEmbedding) else 0.5 / math.sqrt(width)
+            fresh = torch.randn(module.weight.shape, generator=generator) * scale
             with torch.no_grad():
                 module.weight.copy_(fresh)
                 if isinstance(module, nn.Embedding) and module.padding_idx is not None:

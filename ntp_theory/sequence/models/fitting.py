@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...doors import one_of, whole
-from ..tasks import PathStar
+from ..tasks.task import Task
 from .embedding import LanguageModel
 from .mamba import Mamba, MambaConfig
 from .transformer import Transformer, TransformerConfig
@@ -14,16 +16,16 @@ ARCHITECTURES = ("transformer", "mamba")
 
 
 def model_for(
-    task: PathStar, architecture: str = "transformer", *, layers: int | None = None, seed: int = 0
+    task: Task, architecture: str = "transformer", *, layers: int | None = None, seed: int = 0
 ) -> LanguageModel:
     """A small model whose vocabulary, slots and length are those of a task.
 
     Parameters
     ----------
-    task : PathStar
+    task : Task
     architecture : {"transformer", "mamba"}
     layers : int, optional
-        As many as the path has nodes if None: with fewer, a failure may be one of depth (`pitfalls/depth-match`).
+        As many as the task has depth if None.
     seed : int
         Of the initial weights.
 
@@ -38,14 +40,13 @@ def model_for(
 
     Examples
     --------
+    >>> from ntp_theory.sequence.tasks import PathStar
     >>> sum(p.numel() for p in model_for(PathStar(2, 5, 9)).parameters())
     254656
     """
     one_of("architecture", architecture, ARCHITECTURES)
-    layers = task.path_length if layers is None else whole("layers", layers, at_least=1)
+    layers = task.depth if layers is None else whole("layers", layers, at_least=1)
+    inputs: dict[str, Any] = {"slots": task.slots, "null": task.null, "numbers": task.numbers}
     if architecture == "mamba":
-        return Mamba(MambaConfig(task.vocab_size, layers=layers, slots=task.slots, null=task.null, seed=seed))
-    length, slots = task.max_length, task.slots
-    return Transformer(
-        TransformerConfig(task.vocab_size, length, layers=layers, slots=slots, null=task.null, seed=seed)
-    )
+        return Mamba(MambaConfig(task.vocab_size, layers=layers, seed=seed, **inputs))
+    return Transformer(TransformerConfig(task.vocab_size, task.max_length, layers=layers, seed=seed, **inputs))

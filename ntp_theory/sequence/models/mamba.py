@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ...doors import whole
-from .embedding import LanguageModel, SlotEmbedding, check_slots, initialise
+from .embedding import LanguageModel, check_inputs, embedding_for, initialise
 
 __all__ = ["Mamba", "MambaConfig", "RecurrentState", "scan"]
 
@@ -41,6 +41,8 @@ class MambaConfig:
         How many tokens a position carries (`Batch.prompts`).
     null : int, optional
         The token of an empty slot.
+    numbers : int
+        Real numbers that a position carries instead of tokens; 0 for tokens.
     seed : int
         Of the initial weights.
     """
@@ -53,13 +55,14 @@ class MambaConfig:
     convolution: int = 4
     slots: int = 1
     null: int | None = None
+    numbers: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "width", "layers", "state", "expand", "convolution", "slots"):
             whole(name, getattr(self, name), at_least=1)
         whole("seed", self.seed, at_least=0)
-        check_slots(self.slots, self.null)
+        check_inputs(self)
 
     @property
     def inner(self) -> int:
@@ -99,8 +102,8 @@ class Mamba(LanguageModel):
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()
-        self.config, self.slots = config, config.slots
-        self.embedding = SlotEmbedding(config.vocab_size, config.width, config.slots, config.null)
+        self.config, self.slots, self.numbers = config, config.slots, config.numbers
+        self.embedding = embedding_for(config)
         self.norms = nn.ModuleList(nn.RMSNorm(config.width, eps=1e-5) for _ in range(config.layers))
         self.mixers = nn.ModuleList(SelectiveStateSpace(config) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.width, eps=1e-5)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...doors import one_of, whole
 from ...errors import UsageError
-from .embedding import LanguageModel, SlotEmbedding, check_slots, initialise
+from .embedding import LanguageModel, check_inputs, embedding_for, initialise
 
 __all__ = ["KeyValueCache", "Transformer", "TransformerConfig"]
 
@@ -36,6 +36,8 @@ class TransformerConfig:
         How many tokens a position carries (`Batch.prompts`).
     null : int, optional
         The token of an empty slot.
+    numbers : int
+        Real numbers that a position carries instead of tokens; 0 for tokens.
     positions : {"learned", "rotary"}
     seed : int
         Of the initial weights.
@@ -48,6 +50,7 @@ class TransformerConfig:
     heads: int = 4
     slots: int = 1
     null: int | None = None
+    numbers: int = 0
     positions: str = "learned"
     seed: int = 0
 
@@ -56,7 +59,7 @@ class TransformerConfig:
             whole(name, getattr(self, name), at_least=1)
         whole("seed", self.seed, at_least=0)
         one_of("positions", self.positions, POSITIONS)
-        check_slots(self.slots, self.null)
+        check_inputs(self)
         if self.width % self.heads:
             raise UsageError(f"width is {self.width}; it must be a multiple of heads = {self.heads}")
         if self.positions == "rotary" and self.width // self.heads % 2:
@@ -105,8 +108,8 @@ class Transformer(LanguageModel):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.config, self.slots = config, config.slots
-        self.embedding = SlotEmbedding(config.vocab_size, config.width, config.slots, config.null)
+        self.config, self.slots, self.numbers = config, config.slots, config.numbers
+        self.embedding = embedding_for(config)
         self.positions = nn.Embedding(config.max_length, config.width) if config.positions == "learned" else None
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)

@@ -2,5 +2,6 @@
 
 from .batch import Batch
 from .path_star import PathStar, PathStarGraph, read_graphs, write_graphs
+from .task import Task
 
-__all__ = ["Batch", "PathStar", "PathStarGraph", "read_graphs", "write_graphs"]
+__all__ = ["Batch", "PathStar", "PathStarGraph", "Task", "read_graphs", "write_graphs"]

@@ -17,9 +17,11 @@ class Batch:
     Attributes
     ----------
     prompts : Tensor (b, p) or (b, p, s), int64
-        The questions as tokens; with s slots a position carries s of them at once, the ordinary one first.
+        The questions as tokens; with s slots a position carries s of them at once, the ordinary one first. In a task
+        of numbers (`Task.numbers`) float32, s numbers a position.
     answers : Tensor (b, a), int64
-        The answers as ordinary tokens. The first of them is predicted at the last position of the prompt.
+        The answers as ordinary tokens. The first of them is predicted at the last position of the prompt. In a task of
+        numbers float32, a target for every position of the prompt.
     null : int, optional
         What fills the other slots of a position that carries an ordinary token alone; needed with slots.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -19,9 +20,9 @@ from ...errors import CheckpointError, SolverError, UsageError
 from ...runs import Progress, digest
 from ..measures.accuracy import Evaluation, evaluate
 from ..models import LanguageModel
-from ..objectives import Example, Objective, position_losses
+from ..objectives import Example, Objective
 from ..tasks.batch import Batch
-from ..tasks.path_star import PathStar
+from ..tasks.task import Task
 from .checkpoint import TrainingCheckpoint
 from .result import TrainResult
 from .settings import Settings
@@ -31,7 +32,7 @@ __all__ = ["train"]
 
 def train(
     model: LanguageModel,
-    task: PathStar,
+    task: Task,
     objective: Objective,
     *,
     steps: int,
@@ -52,7 +53,7 @@ def train(
     ----------
     model : LanguageModel
         On the device on which it is to be trained.
-    task : PathStar
+    task : Task
     objective : Objective
         What the model sees and is judged by.
     steps : int
@@ -60,7 +61,7 @@ def train(
     settings : Settings, optional
     examples : Batch, optional
         A fixed training set, gone through in a new order each time and without the questions of the split "test"
-        (`PathStar.held_out`); fresh examples from the split "train" if None.
+        (`Task.held_out`); fresh examples from the split "train" if None.
     rng : int
         Seed of the data. Step k draws from a generator of its own, so a run that is resumed sees the same.
     evaluate_every : int
@@ -105,6 +106,7 @@ def train(
     --------
     >>> from ntp_theory.sequence.models import Transformer, TransformerConfig
     >>> from ntp_theory.sequence.training import TeacherForcing
+    >>> from ntp_theory.sequence.tasks import PathStar
     >>> task = PathStar(2, 2, 3)
     >>> model = Transformer(TransformerConfig(task.vocab_size, task.max_length, slots=task.slots, null=task.null))
     >>> result = train(model, task, TeacherForcing(), steps=3, evaluate_count=10)
@@ -118,6 +120,8 @@ def train(
     settings = Settings() if settings is None else settings
     if until is not None:
         positive("until", until)
+        if not task.right_answers:
+            raise UsageError(f"until is {until!r}; {task!r} has no right answers to stop at")
     if callback is not None and not callable(callback):
         raise UsageError(f"callback is {callback!r}; it must be callable")
     run = _Run(model, task, objective, settings, examples, rng, steps)
@@ -167,15 +171,18 @@ def train(
 
 
 def _free(evaluations: list[Evaluation]) -> str:
-    return f", free {evaluations[-1].free:.3f}" if evaluations else ""
+    if not evaluations or math.isnan(evaluations[-1].free):
+        return ""
+    return f", free {evaluations[-1].free:.3f}"
 
 
-def _check_examples(examples: Batch, task: PathStar) -> None:
+def _check_examples(examples: Batch, task: Task) -> None:
     """They must be questions of the task, and none of those that are kept for tests."""
     like = task.sample(1)
     for name in ("prompts", "answers"):
         found, shape = getattr(examples, name), getattr(like, name).shape
-        if found.shape[1:] != shape[1:] or int(found.min()) < 0 or int(found.max()) >= task.vocab_size:
+        known = task.numbers > 0 or (int(found.min()) >= 0 and int(found.max()) < task.vocab_size)
+        if found.shape[1:] != shape[1:] or not known:
             raise UsageError(
                 f"examples has {name} of shape {tuple(found.shape)} from {int(found.min())} to {int(found.max())}; "
                 f"{task!r} makes them (b, {str(tuple(shape[1:]))[1:-1].rstrip(',')}) from 0 to {task.vocab_size - 1}"
@@ -199,7 +206,7 @@ class _Run:
     def __init__(
         self,
         model: LanguageModel,
-        task: PathStar,
+        task: Task,
         objective: Objective,
         settings: Settings,
         examples: Batch | None,
@@ -217,6 +224,7 @@ class _Run:
         if examples is not None and len(examples) < settings.batch_size:
             raise UsageError(f"examples has {len(examples)}; it must have a batch of {settings.batch_size} at least")
         model.check_fits(task)
+        objective.check_fits(task)
         if examples is not None:
             _check_examples(examples, task)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -260,7 +268,7 @@ class _Run:
             torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext(),
         ):
             torch.manual_seed(self._seed(number, self.rank + 1))  # for models with dropout
-            losses = position_losses(self.model, example)
+            losses = self.objective.losses(self.model, example)
         self.optimiser.zero_grad(set_to_none=True)
         losses.mean().backward()
         means = self._averaged(losses.detach().float().mean(0))

@@ -29,7 +29,7 @@ class TrainResult:
     batch_size : int
         Examples a step.
     losses : ndarray (steps, n)
-        Mean cross-entropy in nats at each of the n judged positions.
+        The mean loss at each of the n judged positions; cross-entropy in nats, or what the objective says.
     evaluations : tuple of Evaluation
         In order; the last is at the last step.
     seconds : float
@@ -55,7 +55,7 @@ class TrainResult:
 
     @property
     def free(self) -> float:
-        """The free accuracy at the end."""
+        """The free accuracy at the end; nan if the task has no right answers."""
         return self.evaluations[-1].free
 
     def summary(self) -> str:
@@ -63,17 +63,21 @@ class TrainResult:
 
         Examples
         --------
-        >>> last = Evaluation(step=1, count=10, free=0.5, forced=(1.0, 0.5), losses=(0.0, 0.7))
+        >>> last = Evaluation(step=1, count=10, losses=(0.0, 0.7), free=0.5, forced=(1.0, 0.5))
         >>> print(TrainResult("teacherless", "a task", 8, np.zeros((1, 2)), (last,), 1.0).summary())
         teacherless on a task: 1 steps of 8, 8 examples, 1 s
         free 0.500 (95 %: 0.187 to 0.813, of 10); forced by position 1.000 0.500
         """
         last = self.evaluations[-1]
-        low, high = last.free_interval
-        return (
+        run = (
             f"{self.objective} on {self.task}: {self.steps} steps of {self.batch_size}, {self.examples} examples, "
             f"{self.seconds:.0f} s\n"
-            f"free {last.free:.3f} (95 %: {low:.3f} to {high:.3f}, of {last.count}); "
+        )
+        if not last.forced:
+            return f"{run}loss {last.loss:.4f} on {last.count} held-out examples"
+        low, high = last.free_interval
+        return (
+            f"{run}free {last.free:.3f} (95 %: {low:.3f} to {high:.3f}, of {last.count}); "
             f"forced by position {' '.join(f'{x:.3f}' for x in last.forced)}"
         )
 

@@ -65,7 +65,7 @@ def result(free, forced=None):
     """A run with an evaluation every 10 steps of 8 examples."""
     forced = [(f,) for f in free] if forced is None else forced
     evaluations = tuple(
-        Evaluation(10 * (i + 1), 100, f, positions, ())
+        Evaluation(10 * (i + 1), 100, (), f, positions)
         for i, (f, positions) in enumerate(zip(free, forced, strict=True))
     )
     return TrainResult("o", "t", 8, np.zeros((10 * len(free), 1), np.float32), evaluations, 1.0)
@@ -94,7 +94,7 @@ def test_first_passage():
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
 def test_compounded(forced):
-    evaluation = Evaluation(0, 1, 0.0, tuple(forced), ())
+    evaluation = Evaluation(0, 1, (), 0.0, tuple(forced))
     assert compounded(evaluation) == pytest.approx(float(np.prod(forced)))
     assert compounded(evaluation) <= min(forced) + 1e-12
 

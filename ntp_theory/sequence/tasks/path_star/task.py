@@ -12,21 +12,21 @@ from torch import Tensor
 from ....doors import generator, one_of, whole
 from ....errors import UsageError
 from ..batch import Batch
+from ..task import SPLITS, Task
 from .encoding import ENCODINGS
 from .graph import PathStarGraph
 
-__all__ = ["ORDERS", "SPLITS", "PathStar"]
+__all__ = ["ORDERS", "PathStar"]
 
 Nodes = NDArray[np.int64]
 ORDERS = ("forward", "reversed")
-SPLITS = ("train", "test")
 # One instance in so many is held out; which, a hash of it decides.
 HELD_OUT = 10
 # Graphs that are made at once: arrays that stay in the cache, and in memory that is used again.
 CHUNK = 1000
 
 
-class PathStar:
+class PathStar(Task):
     """The path-star task: a shuffled list of edges, a start and a goal; the answer is the path between them.
 
     Parameters
@@ -78,6 +78,7 @@ class PathStar:
         one_of("encoding", encoding, ENCODINGS)
         self.order = order
         self.encoding = ENCODINGS[encoding](self.num_nodes)
+        self.slots, self.null = self.encoding.slots, self.encoding.null
 
     @property
     def graph_size(self) -> int:
@@ -95,19 +96,14 @@ class PathStar:
         return self.encoding.vocab_size
 
     @property
-    def slots(self) -> int:
-        """Tokens that a position carries."""
-        return self.encoding.slots
-
-    @property
-    def null(self) -> int | None:
-        """The token of an empty slot."""
-        return self.encoding.null
-
-    @property
     def max_length(self) -> int:
         """Positions of a question with its answer."""
         return self.encoding.prompt_length(self.num_edges) + self.path_length
+
+    @property
+    def depth(self) -> int:
+        """As many layers as the path has nodes: with fewer, a failure may be one of depth (`pitfalls/depth-match`)."""
+        return self.path_length
 
     @property
     def dummy(self) -> int:

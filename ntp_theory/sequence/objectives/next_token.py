@@ -1,4 +1,4 @@
-"""Objectives: what of the answer a model sees, and which predictions it is judged by.
+"""Predicting tokens of the answer: forced, without a teacher, partly masked, one token alone, both directions.
 
 An objective is a triple (`pitfalls/objectives`): the answer tokens that the input shows, the order of the target, and
 the positions whose loss counts. The order belongs to the task (`PathStar.order`); the other two are here.
@@ -7,91 +7,28 @@ the positions whose loss counts. The order belongs to the task (`PathStar.order`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from ..doors import share, whole
-from ..errors import UsageError
-from .decoding.greedy import greedy
-from .models.embedding import LanguageModel
-from .tasks.batch import Batch
+from ...doors import share, whole
+from ...errors import UsageError
+from ..decoding.greedy import greedy
+from ..models.embedding import LanguageModel
+from ..tasks.batch import Batch
+from ..tasks.task import Task
+from .objective import IGNORED, Example, Objective
 
 __all__ = [
-    "Example",
     "FirstTokenOnly",
     "MaskedTeacherForcing",
-    "Objective",
     "TeacherForcing",
     "Teacherless",
     "WholeSequenceReversed",
-    "position_losses",
 ]
 
-IGNORED = -1
-"""The label of a position that is not judged."""
 
-
-@dataclass(frozen=True, eq=False)
-class Example:
-    """What a model reads and what it should say.
-
-    Attributes
-    ----------
-    tokens : Tensor (b, t) or (b, t, s)
-        Inputs.
-    labels : Tensor (b, t)
-        The next token at every position; -1 where nothing is asked.
-    """
-
-    tokens: Tensor
-    labels: Tensor
-
-
-class Task(Protocol):
-    """What an objective needs to know of a task."""
-
-    @property
-    def dummy(self) -> int:
-        """The token that stands for one that is not to be seen."""
-        ...
-
-
-class Objective(Protocol):
-    """Turns a batch into an example; the loss is the mean cross-entropy over the labels that are asked for."""
-
-    @property
-    def name(self) -> str:
-        """How it is called in tables and files."""
-        ...
-
-    def example(self, batch: Batch, task: Task, generator: torch.Generator) -> Example:
-        """Inputs and labels; random choices come from the generator, which lives on the CPU."""
-        ...
-
-    def answer(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
-        """The answers (b, a) that a model trained so gives when it is asked, without being shown any of them."""
-        ...
-
-    def forced(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
-        """The likeliest token (b, a) at every place of the answer, after what the objective shows before it."""
-        ...
-
-
-def position_losses(model: LanguageModel, example: Example) -> Tensor:
-    """The cross-entropy (b, n) in nats at each of the n positions that have labels, in their order.
-
-    Every example of a batch has its labels at the same positions.
-    """
-    asked = example.labels[0] != IGNORED
-    logits = model.head(model.features(example.tokens)[:, asked])
-    labels = example.labels[:, asked]
-    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none").view(labels.shape)
-
-
-class _AnswersInOrder:
+class _AnswersInOrder(Objective):
     """Answers are read off one token after another, each after what the model said before."""
 
     def answer(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
@@ -126,7 +63,7 @@ class TeacherForcing(_AnswersInOrder):
 
 
 @dataclass(frozen=True)
-class Teacherless:
+class Teacherless(Objective):
     """The whole answer at once: the model sees dummies in place of the answer (`pitfalls/teacherless`)."""
 
     name = "teacherless"
