@@ -1,7 +1,7 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
 from .panels import alignment, distance, four_panels, loss, norm
-from .path_star import accuracies, path_star_answer
+from .path_star import accuracies, path_star_answer, plateaus
 from .plane import embeddings, toy_figure
 from .style import png, save
 from .supports import supports
@@ -15,6 +15,7 @@ __all__ = [
     "loss",
     "norm",
     "path_star_answer",
+    "plateaus",
     "png",
     "save",
     "supports",

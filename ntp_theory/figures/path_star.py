@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
@@ -13,7 +13,7 @@ from .style import BLACK, BLUE, GREEN, GREY, ORANGE, look, new_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["accuracies", "path_star_answer"]
+__all__ = ["accuracies", "path_star_answer", "plateaus"]
 
 # Answer tokens from the first to the last, dark to light.
 SHADES = ("#08306B", "#2171B5", "#6BAED6", "#9ECAE1", "#C6DBEF", "#DEEBF7")
@@ -111,3 +111,41 @@ def _places(graph: PathStarGraph) -> dict[int, tuple[float, float]]:
                 break
             node, distance = children[node], distance + 1
     return places
+
+
+def plateaus(found: Mapping[tuple[int, int], Sequence[tuple[int, bool]]], most: int, ax: Axes | None = None) -> Axes:
+    """Lengths of plateaus against the length of the path, a line a degree, a mark a run.
+
+    Parameters
+    ----------
+    found : mapping
+        From (d, l) to what `measures.plateau` says of every run: examples, and whether the run left the plateau.
+    most : int
+        Examples at which runs were given up; those that had not left have a mark that points up.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Notes
+    -----
+    Source: `pitfalls/plateau`.
+    """
+    with look():
+        ax = new_axes(width=4.6, height=3.2)[0] if ax is None else ax
+        for place, degree in enumerate(sorted({d for d, _ in found})):
+            color = (BLUE, ORANGE, GREEN, GREY)[place % 4]
+            lengths = sorted(length for d, length in found if d == degree)
+            middles = [
+                sorted(n for n, _ in found[degree, length])[len(found[degree, length]) // 2] for length in lengths
+            ]
+            ax.plot(lengths, [n / 1000 for n in middles], color=color, label=f"d = {degree}")
+            for length in lengths:
+                for n, left in found[degree, length]:
+                    ax.plot(length + 0.05 * place, n / 1000, "o" if left else "^", color=color, mfc="none")
+        ax.axhline(most / 1000, color=GREY, linestyle=":", label="given up")
+        ax.set(xlabel="path length l", ylabel="examples at 1/d, thousands", yscale="log")
+        ax.set_xticks(sorted({length for _, length in found}))
+        ax.legend(loc="lower right")
+    return ax
