@@ -122,10 +122,8 @@ PENDING: tuple[str, ...] = (
     *_names("classical", "perm cover-wendel"),
     *_names(
         "pitfalls",
-        "small-machines masked first-token-only depth-match node-count metrics cpu-setting cpu-repo-serialisation "
-        "cpu-conclusions models results-paper results-factorization results-nextlat results-frydenlund in-weights "
-        "public-code public-code-defects issues cost frydenlund-2024 frydenlund-2025 other-objectives "
-        "discrete-diffusion roll-the-dice faq",
+        "cpu-setting models results-paper results-factorization results-frydenlund in-weights public-code "
+        "frydenlund-2024 frydenlund-2025 other-objectives discrete-diffusion roll-the-dice faq",
     ),
     *PAPERS["planning"],
     *MULTI_TOKEN,

@@ -6,34 +6,13 @@ from collections.abc import Iterator
 
 from ...checks import Check
 from ...sequence.measures import cheating, evaluate, first_passage, guessing_losses, plateau
-from ...sequence.models import LanguageModel, model_for
 from ...sequence.objectives import FirstTokenOnly, Objective, TeacherForcing, Teacherless
-from ...sequence.tasks import PathStar
-from ...sequence.training import TrainResult, train
-from ..registry import Budget, at_most, claim, same, shared
+from ..registry import Budget, at_most, claim, same
+from .runs import COUNT, trained
 
 SEEDS: dict[Budget, int] = {"quick": 1, "standard": 3, "full": 3}
-# Held-out graphs of the last word on a run.
-COUNT = 10_000
 # Steps of 128 examples; teacher forcing is watched for 256,000 of them.
 REVERSED, TEACHERLESS, FORCED = 500, 4000, 2000
-
-
-@shared
-def trained(
-    length: int,
-    order: str,
-    objective: Objective,
-    steps: int,
-    seed: int,
-    until: float | None = None,
-    architecture: str = "transformer",
-) -> tuple[PathStar, LanguageModel, TrainResult]:
-    """A model of l layers trained on G(2, l) with just enough labels, fresh examples, edge-packed."""
-    task = PathStar(2, length, 2 * length - 1, order)
-    model = model_for(task, architecture, seed=seed)
-    result = train(model, task, objective, steps=steps, rng=seed, until=until, evaluate_every=125)
-    return task, model, result
 
 
 def _free(length: int, order: str, objective: Objective, steps: int, seed: int, until: float) -> tuple[float, int]:
