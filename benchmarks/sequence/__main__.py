@@ -21,5 +21,8 @@ for row in results["training"]:
         f"{row['speed_up']:.2f} times a plain loop"
     )
 for row in results["generation"]:
-    print(f"{row['task']}: {row['graphs_per_minute']:,.0f} graphs/min, {row['speed_up']:.0f} times one by one")
+    print(
+        f"{row['task']}, {row['batch']} at once: {row['graphs_per_minute']:,.0f} graphs/min, "
+        f"{row['speed_up']:.0f} times one by one"
+    )
 write_text(options.results, json.dumps(results, indent=1) + "\n")

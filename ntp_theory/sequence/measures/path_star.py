@@ -31,23 +31,31 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Cheating:
-    """What a model does when the branch it is shown is a wrong one.
+    """What a model does when the answer so far, which it is shown, is a wrong one.
 
     Attributes
     ----------
     count : int
         Questions.
+    forced : tuple of float
+        For every answer token the share that is right after the true tokens before it.
+    corrupted : tuple of tuple of float
+        Entry k - 1: the same when the token at place k alone, of 1 .. l - 2, is replaced by the node of another arm at
+        the same distance from the start. Tokens up to place k cannot see it. A model that looks up the child of the
+        last token shown is never right at place k + 1; one that knows the way loses nothing.
     follows : float
-        Share of inner answer tokens behind the wrong branch that are the children of the tokens shown: the rule of one
-        edge.
+        Shown the path along another arm, the share of inner answer tokens behind its branch that are the children of
+        the tokens shown: the rule of one edge.
     returns : float
         Share of them that are on the way to the goal, as if the wrong branch had not been shown.
     ends_at_goal : float
-        Share of last tokens that are the goal. The question names it, so it can be copied without a look at any edge,
-        and it is no child of what was shown.
+        Share of last tokens that are then the goal. The question names it, so it can be copied without a look at any
+        edge, and it is no child of what was shown.
     """
 
     count: int
+    forced: tuple[float, ...]
+    corrupted: tuple[tuple[float, ...], ...]
     follows: float
     returns: float
     ends_at_goal: float
@@ -61,7 +69,7 @@ class Cheating:
 def cheating(
     model: LanguageModel, task: PathStar, *, count: int = 1000, rng: int | np.random.Generator = 0
 ) -> Cheating:
-    """Show a model the wrong branch and see whether it follows it (`pitfalls/clever-hans`).
+    """Show a model a wrong answer so far and see what it makes of it (`pitfalls/clever-hans`).
 
     Teacher forcing shows the answer so far, after which every token but the branch is a look-up of one edge. A model
     that has learned this rule and nothing else follows any branch that it is shown; the last token it may copy from the
@@ -94,14 +102,31 @@ def cheating(
     model.check_fits(task)
     batch = task.sample(count, rng, split="test")
     wrong = _wrong_paths(task, batch)
-    shown = batch.with_tokens(wrong[:, :-1]).to(model.device)
-    with model.asked():
-        said = model(shown)[:, batch.prompt_length - 1 :].argmax(-1).cpu()
+    said = _after(model, batch, wrong)
     behind = slice(2, -1)
     follows = float((said[:, behind] == wrong[:, behind]).double().mean())
     returns = float((said[:, behind] == batch.answers[:, behind]).double().mean())
     goal = float((said[:, -1] == batch.answers[:, -1]).double().mean())
-    return Cheating(count, follows, returns, goal)
+    corrupted = []
+    for place in range(1, task.path_length - 1):
+        shown = batch.answers.clone()
+        shown[:, place] = wrong[:, place]
+        corrupted.append(_right(_after(model, batch, shown), batch))
+    forced = _right(_after(model, batch, batch.answers), batch)
+    return Cheating(count, forced, tuple(corrupted), follows, returns, goal)
+
+
+def _after(model: LanguageModel, batch: Batch, shown: Tensor) -> Tensor:
+    """What the model says (b, l) at every place of the answer after the tokens shown before it."""
+    tokens = batch.with_tokens(shown[:, :-1]).to(model.device)
+    with model.asked():
+        said: Tensor = model(tokens)[:, batch.prompt_length - 1 :].argmax(-1).cpu()
+    return said
+
+
+def _right(said: Tensor, batch: Batch) -> tuple[float, ...]:
+    """For every answer token the share that is right."""
+    return tuple((said == batch.answers).double().mean(0).tolist())
 
 
 def _wrong_paths(task: PathStar, batch: Batch) -> Tensor:

@@ -35,6 +35,11 @@ def test_cheating(shape, encoding):
     assert (rule.follows, rule.returns) == (1.0, 0.0) and (oracle.follows, oracle.returns) == (0.0, 1.0)
     assert (rule.ends_at_goal, oracle.ends_at_goal) == (0.0, 1.0)
     assert rule.interval[0] > 0.95 and rule.interval[1] == 1.0
+    assert oracle.corrupted == (oracle.forced,) * (task.path_length - 2) and set(oracle.forced) == {1.0}
+    assert rule.forced == (1.0, rule.forced[1], *(1.0,) * (task.path_length - 2)) and rule.forced[1] < 1.0
+    for place, shares in enumerate(rule.corrupted, 1):
+        lost = [i for i, (share, forced) in enumerate(zip(shares, rule.forced, strict=True)) if share != forced]
+        assert lost == [place + 1] and shares[place + 1] == 0.0
 
 
 @given(tasks(order="forward"), st.integers(0, 2**32))

@@ -10,10 +10,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import chisquare
 
 from ntp_theory.errors import UsageError
 from ntp_theory.sequence.tasks import PathStar, PathStarGraph
-from ntp_theory.sequence.tasks.path_star.task import HELD_OUT
+from ntp_theory.sequence.tasks.path_star import task as module
+from ntp_theory.sequence.tasks.path_star.task import HELD_OUT, _drawn
 from tests.sequence.strategies import every_instance, tasks
 
 seeds = st.integers(0, 2**32)
@@ -84,14 +86,15 @@ def test_the_same_seed_draws_the_same(task, seed, split):
 
 @given(tasks(), seeds)
 def test_splits(task, seed):
-    """What is drawn for a split is of that split, and a question is of the same whatever the order of its edges."""
+    """What is drawn for a split is of that split; so is the question with its edges in another order, or another goal."""
     for split in ("train", "test"):
         batch = task.sample(20, rng=seed, split=split)
         assert len(batch) == 20 and task.held_out(batch).tolist() == [split == "test"] * 20
         random = np.random.default_rng(seed)
         shuffled = [
-            PathStarGraph(tuple(g.edges[i] for i in random.permutation(len(g.edges))), g.start, g.goal)
+            PathStarGraph(tuple(g.edges[i] for i in random.permutation(len(g.edges))), g.start, goal)
             for g in task.graphs(batch)
+            for goal in [int(random.choice(sorted({v for _, v in g.edges} - {u for u, _ in g.edges})))]
         ]
         assert torch.equal(task.held_out(task.batch(shuffled)), task.held_out(batch))
 
@@ -126,6 +129,33 @@ def test_the_share_that_is_held_out():
     held_out = int(task.held_out(task.sample(count, rng=0)).sum())
     p = 1 / HELD_OUT
     assert abs(held_out - count * p) < 5 * math.sqrt(count * p * (1 - p))
+
+
+@pytest.mark.parametrize("num_nodes, size, outcomes", [(3, 3, 6 * 2), (5, 3, 60 * 2), (4, 4, 24 * 6), (40, 2, 1560)])
+def test_labels_and_orders_are_drawn_uniformly(num_nodes, size, outcomes):
+    """Labels of all nodes and the order of the edges, both at once; a fixed seed, and one in 10,000 would miss."""
+    labels, order = _drawn(np.random.default_rng(0), 100 * outcomes, num_nodes, size)
+    counts = Counter(map(tuple, np.concatenate([labels, order]).T.tolist()))
+    assert len(counts) == outcomes and chisquare(list(counts.values())).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("num_nodes", [9, 256, 257, 70_000])
+def test_labels_of_any_size(num_nodes):
+    """All labels are used, the largest too, and none twice in a graph."""
+    labels, _ = _drawn(np.random.default_rng(0), 2 * num_nodes, num_nodes, 9)
+    # a label is missed by 18 N draws with probability e^-18
+    assert np.array_equal(np.unique(labels), np.arange(num_nodes))
+    ordered = np.sort(labels, axis=0)
+    assert bool((ordered[1:] > ordered[:-1]).all())
+
+
+@given(tasks(), seeds, st.sampled_from([None, "train", "test"]))
+def test_as_many_as_asked_for_in_any_number_of_parts(task, seed, split):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "CHUNK", 3 * task.graph_size)
+        batch = task.sample(20, rng=seed, split=split)
+    assert len(batch) == 20 and bool(task.is_correct(batch, batch.answers).all())
+    assert split is None or task.held_out(batch).tolist() == [split == "test"] * 20
 
 
 @given(tasks(), seeds)

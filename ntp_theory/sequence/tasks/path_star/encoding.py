@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ENCODINGS", "EdgePacked", "Encoding", "Paper"]
+__all__ = ["ENCODINGS", "EdgePacked", "Encoding", "Labels", "Nodes", "Paper"]
 
 Nodes = NDArray[np.int64]
+Labels = NDArray[np.integer[Any]]
+"""Nodes in an integer type that just holds them."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Encoding:
         """Positions of a question."""
         raise NotImplementedError
 
-    def encode(self, edges: Nodes, start: Nodes, goal: Nodes) -> Nodes:
+    def encode(self, edges: Labels, start: Labels, goal: Labels) -> Nodes:
         """Questions (b, p) or (b, p, s) from edges (b, E, 2) and query (b,)."""
         raise NotImplementedError
 
@@ -86,12 +89,12 @@ class Paper(Encoding):
         """``3 E + 3``."""
         return 3 * num_edges + 3
 
-    def encode(self, edges: Nodes, start: Nodes, goal: Nodes) -> Nodes:
+    def encode(self, edges: Labels, start: Labels, goal: Labels) -> Nodes:
         """Questions (b, 3 E + 3)."""
         count, num_edges, _ = edges.shape
         prompts = np.empty((count, self.prompt_length(num_edges)), dtype=np.int64)
         body = prompts[:, : 3 * num_edges].reshape(count, num_edges, 3)
-        body[:, :, :2], body[:, :, 2], body[:, -1, 2] = edges, self.bar, self.slash
+        body[:, :, 0], body[:, :, 1], body[:, :, 2], body[:, -1, 2] = *np.moveaxis(edges, 2, 0), self.bar, self.slash
         prompts[:, -3], prompts[:, -2], prompts[:, -1] = start, goal, self.equals
         return prompts
 
@@ -130,11 +133,11 @@ class EdgePacked(Encoding):
         """``E + 3``."""
         return num_edges + 3
 
-    def encode(self, edges: Nodes, start: Nodes, goal: Nodes) -> Nodes:
+    def encode(self, edges: Labels, start: Labels, goal: Labels) -> Nodes:
         """Questions (b, E + 3, 3)."""
         count, num_edges, _ = edges.shape
         prompts = np.full((count, num_edges + 3, 3), self.null, dtype=np.int64)
-        prompts[:, :num_edges, 1:] = edges
+        prompts[:, :num_edges, 1], prompts[:, :num_edges, 2] = edges[:, :, 0], edges[:, :, 1]
         prompts[:, num_edges, 0], prompts[:, num_edges + 1, 0], prompts[:, num_edges + 2, 0] = start, goal, self.equals
         return prompts
 

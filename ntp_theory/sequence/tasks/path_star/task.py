@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,17 +15,19 @@ from ....doors import generator, one_of, whole
 from ....errors import UsageError
 from ..batch import Batch
 from ..task import SPLITS, Task
-from .encoding import ENCODINGS
+from .encoding import ENCODINGS, Labels, Nodes
 from .graph import PathStarGraph
 
 __all__ = ["ORDERS", "PathStar"]
 
-Nodes = NDArray[np.int64]
 ORDERS = ("forward", "reversed")
-# One instance in so many is held out; which, a hash of it decides.
+# One graph in so many is held out; which, a hash of it decides.
 HELD_OUT = 10
-# Graphs that are made at once: arrays that stay in the cache, and in memory that is used again.
-CHUNK = 1000
+# Nodes of the graphs that are made at once: enough to make up for what a call costs, few enough for the cache.
+CHUNK = 100_000
+# Random bits that are read off one number of 53: of 2^20 outcomes, whose ends rounding moves by 2^-52 at most, none is
+# likelier than another by more than a part in 10^9.
+DIGIT_BITS = 20
 
 
 class PathStar(Task):
@@ -50,8 +54,9 @@ class PathStar(Task):
     Notes
     -----
     Source: 2403.06963 (`pitfalls/path-star`, `pitfalls/generator`). Which of the N! / ((N - d(l-1) - 1)! (d-1)!)
-    labelled instances are held out for tests is decided by a hash of the instance, so training and test graphs are
-    disjoint however many are drawn (`pitfalls/data`).
+    labelled instances are held out for tests is decided by a hash of the graph, so training and test graphs are
+    disjoint however many are drawn (`pitfalls/data`). The goal does not count: a model that has seen a graph only with
+    its other goals has learned that this one is not asked for.
 
     Examples
     --------
@@ -79,6 +84,7 @@ class PathStar(Task):
         self.order = order
         self.encoding = ENCODINGS[encoding](self.num_nodes)
         self.slots, self.null = self.encoding.slots, self.encoding.null
+        self._first = self._keys(np.arange(self.graph_size)[:, None])
 
     @property
     def graph_size(self) -> int:
@@ -154,14 +160,15 @@ class PathStar(Task):
         # a few more than the share of the split asks for, so that one round is mostly enough
         share = {None: 1.0, "train": 1 - 1 / HELD_OUT, "test": 1 / HELD_OUT}[split]
         parts: list[Batch] = []
-        missing = n
+        missing, most = n, max(1, CHUNK // self.graph_size)
         while missing > 0:
             count = missing if split is None else int(missing / share * 1.1) + 32
-            nodes = _permutations(random, min(count, CHUNK), self.num_nodes)[:, : self.graph_size]
+            nodes, listed = _drawn(random, min(count, most), self.num_nodes, self.graph_size)
             if split is not None:
-                nodes = nodes[self._held_out(nodes) == (split == "test")]
-            parts.append(self._batch(np.ascontiguousarray(nodes[:missing]), random))
-            missing -= len(nodes)
+                chosen = np.flatnonzero(self._held_out(nodes) == (split == "test"))[:missing]
+                nodes, listed = nodes[:, chosen], listed[:, chosen]
+            parts.append(self._batch(nodes, listed))
+            missing -= nodes.shape[1]
         if len(parts) == 1:
             return parts[0]
         prompts, answers = (torch.cat([getattr(part, name) for part in parts]) for name in ("prompts", "answers"))
@@ -212,11 +219,9 @@ class PathStar(Task):
         >>> [bool(task.held_out(task.sample(100, split=split)).any()) for split in SPLITS]
         [False, True]
         """
-        arms = self.arms(batch)
-        _, start, goal = self.encoding.decode(batch.prompts.cpu().numpy())
-        order = np.argsort(arms[:, :, -1] != goal[:, None], axis=1, kind="stable")  # the arm to take comes first
-        arms = np.take_along_axis(arms, order[:, :, None], axis=1).reshape(len(arms), -1)
-        return torch.from_numpy(self._held_out(np.concatenate([start[:, None], arms], axis=1)))
+        arms = self.arms(batch).reshape(len(batch), -1)
+        _, start, _ = self.encoding.decode(batch.prompts.cpu().numpy())
+        return torch.from_numpy(self._held_out(np.concatenate([start[:, None], arms], axis=1).T))
 
     def batch(self, graphs: Sequence[PathStarGraph]) -> Batch:
         """Graphs as a batch; `graphs` turns it back.
@@ -271,49 +276,78 @@ class PathStar(Task):
             raise UsageError(f"answers has shape {tuple(answers.shape)}; it must be {tuple(batch.answers.shape)}")
         return (answers.cpu() == self.solve(batch)).all(dim=1)
 
-    def _batch(self, nodes: Nodes, random: np.random.Generator) -> Batch:
-        count, arm = len(nodes), self.path_length - 1
-        # edge k leads to node k + 1, from the one before it on the arm or from the centre
-        parents = np.where(np.arange(self.num_edges) % arm == 0, 0, np.arange(self.num_edges))
-        order = _permutations(random, count, self.num_edges)
-        row = np.arange(0, nodes.size, self.graph_size)[:, None]
-        edges = np.empty((count, self.num_edges, 2), dtype=np.int64)
-        edges[:, :, 0] = nodes.take(parents.take(order) + row)
-        edges[:, :, 1] = nodes.take(order + (row + 1))
-        # labels are exchangeable, so the goal may be on the first arm
-        return self._encoded(edges, nodes[:, : arm + 1])
+    def _batch(self, nodes: Labels, listed: Labels) -> Batch:
+        """Questions from the labels (|G|, b) of nodes, arm by arm, and the order (E, b) in which they are listed.
 
-    def _encoded(self, edges: Nodes, paths: Nodes) -> Batch:
+        An edge is called by the node that it leads to.
+        """
+        count, arm = nodes.shape[1], self.path_length - 1
+        # a node hangs on the one before it on the arm, or on the centre
+        before = np.arange(-1, self.num_edges)
+        before[1::arm] = 0
+        place = listed * np.int64(count) + np.arange(count)
+        edges = np.empty((2, self.num_edges, count), dtype=nodes.dtype)
+        nodes[before].take(place, out=edges[0], mode="clip")  # places are in range; to check it would copy
+        nodes.take(place, out=edges[1], mode="clip")
+        # labels are exchangeable, so the goal may be on the first arm
+        return self._encoded(edges.T, nodes[: arm + 1].T)
+
+    def _encoded(self, edges: Labels, paths: Labels) -> Batch:
         prompts = self.encoding.encode(edges, paths[:, 0], paths[:, -1])
-        answers = np.ascontiguousarray(paths[:, ::-1] if self.order == "reversed" else paths)
+        answers = np.array(paths[:, ::-1] if self.order == "reversed" else paths, dtype=np.int64, order="C")
         return Batch(torch.from_numpy(prompts), torch.from_numpy(answers), self.encoding.null)
 
-    def _held_out(self, nodes: Nodes) -> NDArray[np.bool_]:
-        """Which instances belong to the tests: by a hash of the path and of the set of other arms."""
-        arm = self.path_length - 1
-        others = nodes[:, arm + 1 :].reshape(len(nodes), self.degree - 1, arm)
-        order = np.argsort(others[:, :, 0], axis=1)
-        sorted_arms = np.take_along_axis(others, order[:, :, None], axis=1).reshape(len(nodes), -1)
-        key = np.zeros(len(nodes), dtype=np.uint64)
-        for column in np.concatenate([nodes[:, : arm + 1], sorted_arms], axis=1).T:
-            key = _mixed(key + column.astype(np.uint64) + np.uint64(1))
-        held_out: NDArray[np.bool_] = key % np.uint64(HELD_OUT) == 0
+    def _held_out(self, nodes: Labels) -> NDArray[np.bool_]:
+        """Which graphs (|G|, b) belong to the tests: by a hash of the centre and of the set of arms, whatever the goal.
+
+        The graph whose labels are 0, 1, 2 .. is always one of them, so that there is one.
+        """
+        keys = self._keys(nodes)
+        held_out: NDArray[np.bool_] = (keys % np.uint64(HELD_OUT) == 0) | (keys == self._first)
         return held_out
 
+    def _keys(self, nodes: Labels) -> NDArray[np.uint64]:
+        arms = nodes[1:].reshape(self.degree, self.path_length - 1, -1)
+        order = np.argsort(arms[:, :1], axis=0)
+        key = np.zeros(nodes.shape[1], dtype=np.uint64)
+        for row in (nodes[0], *np.take_along_axis(arms, order, axis=0).reshape(self.num_edges, -1)):
+            key = _mixed(key + row.astype(np.uint64) + np.uint64(1))
+        return key
 
-def _permutations(random: np.random.Generator, count: int, size: int) -> Nodes:
-    """Random permutations (count, size): numbers below the size sort with random digits before them.
 
-    Sorting values is several times faster than finding their order. Of 64 bits at least 44 are random for a million
-    numbers, so ties, which would favour the smaller one, are no concern.
+def _drawn(random: np.random.Generator, count: int, num_nodes: int, size: int) -> tuple[Labels, Labels]:
+    """For each of many graphs different labels (size, count), and a permutation (size - 1, count) of 1 .. size - 1.
+
+    Row i begins as a number below how many are left to choose from. From the last row but one to the first, all that
+    follow a row and are not below it move up by one: they are then different from it, and any numbers that differ come
+    from one beginning alone. The permutation is one of 0 .. size - 1 that leaves 0 where it is.
     """
-    digits = (size - 1).bit_length()
-    keys = random.integers(2 ** (63 - digits), size=(count, size))
-    keys <<= digits
-    keys |= np.arange(size)
-    keys.sort(axis=1)
-    keys &= (1 << digits) - 1
-    return keys
+    left = _left(num_nodes, size)
+    drawn = np.empty((size, 2, count), dtype=np.min_scalar_type(num_nodes - 1))
+    # so many digits are read off one fraction, the first of rows 0, each, 2 each ..
+    each = max(1, int(DIGIT_BITS / math.log2(num_nodes)))
+    fractions = random.random((-(-size // each), 2, count))
+    for k in range(each):
+        rows = drawn[k::each]
+        some = fractions[: len(rows)]
+        some *= left[k::each]
+        rows[...] = some  # rounded down
+        some -= rows
+    above = np.empty(drawn.shape, dtype=bool)
+    steps = above.view(np.uint8)
+    for i in range(size - 1, 0, -1):
+        rest = drawn[i:]
+        np.greater_equal(rest, drawn[i - 1], out=above[i:])
+        rest += steps[i:]
+    return drawn[:, 0], drawn[1:, 1]
+
+
+@lru_cache
+def _left(num_nodes: int, size: int) -> NDArray[np.float64]:
+    """How many values each row of `_drawn` has to begin with, (size, 2, 1)."""
+    left = np.stack([num_nodes - np.arange(size), size - np.arange(size)], axis=1).astype(np.float64)
+    left[0, 1] = 1
+    return left[:, :, None]
 
 
 def _mixed(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
