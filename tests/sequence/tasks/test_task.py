@@ -86,7 +86,7 @@ def test_the_same_seed_draws_the_same(task, seed, split):
 
 @given(tasks(), seeds)
 def test_splits(task, seed):
-    """What is drawn for a split is of that split, and so is the question with edges in another order or another goal."""
+    """What is drawn for a split is of it, and so is the question with its edges in another order or another goal."""
     for split in ("train", "test"):
         batch = task.sample(20, rng=seed, split=split)
         assert len(batch) == 20 and task.held_out(batch).tolist() == [split == "test"] * 20
