@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..dataset import NTPDataset
+from .digits import with_tail
 from .dual import DualIterate
 from .interior import STEPS, interior_point
 from .multipliers import split
@@ -38,7 +39,7 @@ def closer(data: NTPDataset, found: DualIterate, bound: float, *, most: int) -> 
         Steps of interior points at most.
     """
     for start in _starts(data, found, most):
-        better = start.with_tail()
+        better = with_tail(start)
         if better is not None and better.distance_bound() <= bound * better.norm:
             return better
     return None

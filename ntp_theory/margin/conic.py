@@ -15,7 +15,8 @@ __all__ = ["norm_expression"]
 cp: Any = cvxpy  # much of it has no types
 
 # Exponents of matrix powers are rounded to this many binary digits. The minimiser of a norm with a nearby exponent is
-# off by their difference, so its value by the square of that, 4e-12; the certificate of an answer knows the true one.
+# off by their difference, so its value by the square of that, 4e-12, but for p near 1, where the minimiser changes with
+# 1 / (p - 1) times as much; the certificate of an answer knows the true one.
 BITS = 18
 
 

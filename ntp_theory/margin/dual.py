@@ -20,7 +20,6 @@ from ..conditions.standing import standing_certificate, standing_direction, stat
 from ..dataset import NTPDataset
 from ..errors import SolverError
 from ..subspace import data_subspace
-from .multipliers import split
 from .polish import polish
 from .problem import DualProblem
 from .walk import Walk
@@ -135,8 +134,9 @@ def solve_duals(
             for i, search in enumerate(going):
                 if over[i]:
                     search.finish(multipliers[i], int(walk.iterations[i]), walk.detours(i))
-            walk.keep([i for i, gone in enumerate(over) if not gone])
             going = [search for search, gone in zip(going, over, strict=True) if not gone]
+            if going:
+                walk.keep([i for i, gone in enumerate(over) if not gone])
             continue
         made = walk.step()
         directions, elements, gaps = _judge(walk.problem, walk.c, walk.weights)
@@ -196,7 +196,9 @@ class _Search:
     def take(self, direction: Tensor, element: Tensor, gap: float) -> None:
         """Points (V, d) and (m, V) after another step, and their gap."""
         if gap < self.found.gap:  # copies: one answer should not keep the storage of all
-            duals, inside = split(element, self.data.pattern)
+            pattern, duals = self.data.pattern, (-element).clamp_(min=0.0)
+            duals[pattern.contexts, pattern.tokens] = 0.0
+            inside = pattern.inside(element)
             self.found = replace(self.found, direction=direction.clone(), duals=duals, support_duals=inside, gap=gap)
         if self.found.gap < 0.9 * self.marked:
             self.marked, self.stalled = self.found.gap, 0
@@ -252,12 +254,12 @@ def _judge(problem: DualProblem, c: Tensor, weights: Tensor) -> tuple[Tensor, Te
     """
     support, lengths = problem.support, problem.lengths[..., None]
     c = torch.where(support, c, c.clamp(max=0.0))
-    share = problem.total(c) / problem.total(support.to(c.dtype))
+    share = problem.total(c) / problem.sizes
     c = c - torch.where(support, share[..., None], 0.0)
-    off = -c.masked_fill(support, 0.0)
-    logits, pull = problem.scores(weights), problem.embeddings.mT @ c
-    low = logits.masked_fill(~support, torch.inf).amin(2, keepdim=True)
-    high = logits.masked_fill(~support, -torch.inf).amax(2, keepdim=True)
+    outside, off = ~support, -c.masked_fill(support, 0.0)
+    logits, pull = problem.scores(weights), problem.pull(c)
+    low = logits.masked_fill(outside, torch.inf).amin(2, keepdim=True)
+    high = logits.masked_fill(outside, -torch.inf).amax(2, keepdim=True)
     below = low - logits.masked_fill(support, -torch.inf)
     margin = (below.amin(2, keepdim=True) * lengths).amin((1, 2))[:, None, None]
     direction = weights / margin
@@ -266,7 +268,7 @@ def _judge(problem: DualProblem, c: Tensor, weights: Tensor) -> tuple[Tensor, Te
     apart = _sum((direction - scale[:, None, None] * pull).square(), problem)
     slack = (below / margin - 1 / lengths).masked_fill(support, 0.0).clamp(min=0.0)
     # in-support logits that differ cost what their multipliers say
-    uneven = _sum((high - low) * c.masked_fill(~support, 0.0).abs(), problem) / margin[:, 0, 0]
+    uneven = _sum((high - low) * c.masked_fill(outside, 0.0).abs(), problem) / margin[:, 0, 0]
     gaps = (apart + 2.0 * scale * (_sum(off * slack, problem) + uneven)) / square
     feasible = (margin[:, 0, 0] > 0) & (square > 0) & (scale * uneven <= UNEVEN * square)
     rows, elements = problem.expand(direction.mT), problem.multipliers(c)

@@ -17,7 +17,7 @@ from ..extended import Extended, exact_product
 from ..support import SupportPattern
 from .norms import Norm
 
-__all__ = ["cone_element", "extended_element", "lower_bound", "split"]
+__all__ = ["cone_element", "extended_element", "lower_bound", "pull", "split"]
 
 
 def cone_element(duals: Tensor, support_duals: Tensor | None, pattern: SupportPattern) -> Tensor:
@@ -54,6 +54,14 @@ def extended_element(
         ]
         element = element + Extended.of(share)
     return element
+
+
+def pull(duals: Tensor, support_duals: Tensor | None, data: NTPDataset, tail: Tensor | None = None) -> Tensor:
+    """``C^T H`` (V, d) of given multipliers, with what double precision lacks of C in ``tail`` (m, V)."""
+    if tail is None:
+        return cone_element(duals, support_duals, data.pattern).T @ data.embeddings
+    c = extended_element(duals, support_duals, data.pattern, tail)
+    return exact_product(c.mT, Extended.of(data.embeddings)).rounded()
 
 
 def split(c: Tensor, pattern: SupportPattern) -> tuple[Tensor, Tensor]:

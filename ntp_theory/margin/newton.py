@@ -116,7 +116,7 @@ def proximal_step(
         missing = system.missing(c, levels, centre)
         wanted = system.wanted(c, missing)
         changes = (wanted != active).sum((1, 2))
-        usable = c.isfinite().all(2).all(1)
+        usable = c.isfinite().flatten(1).all(1)
         settled |= going & usable & (changes == 0)
         going &= usable & (changes > 0) & ((changes <= FEW) | (changes < SLOW * before))
         before = changes.to(before.dtype)
@@ -125,7 +125,7 @@ def proximal_step(
         more, rise = system.correct(c, missing)
         c, levels = c + more, levels + rise
     c = torch.where(settled[:, None, None], c, centre)
-    weights = problem.embeddings.mT @ c
+    weights = problem.pull(c)
     if further and bool(settled.any()):
         near = c, levels, weights
         (c, _, weights), done = _continue(system, near, active, settled, (c - centre).abs().amax((1, 2)), further)
@@ -209,7 +209,7 @@ class ActiveSystem:
 
     def pull(self, c: Tensor) -> Tensor:
         """``H^T C``."""
-        return self._problem.embeddings.mT @ c
+        return self._problem.pull(c)
 
     def correct(self, c: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
         """What to add to C and to the levels for equations that lack nothing."""

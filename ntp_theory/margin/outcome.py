@@ -12,14 +12,23 @@ from ..dataset import NTPDataset
 from ..doors import whole
 from ..errors import NotSeparableError, SolverError, UsageError
 from .dual import DualIterate
+from .norms import FROBENIUS, Norm
 from .solution import SVMSolution
 
-__all__ = ["TOL", "answer", "as_solution", "check_limits", "unconstrained"]
+__all__ = ["TOL", "answer", "as_solution", "check_limits", "unconstrained", "usual_tol"]
 
 # Below this the gap is rounding: it is a difference of two numbers of the size of the objective.
 SMALLEST_TOL = 1e-12
-# Relative gap that is reached on all but extreme data.
-TOL = 1e-10
+# Relative gap that is reached on all but extreme data; that of solvers for other norms; and that for Schatten exponents
+# just above 1, where multipliers change much with the exponent, which is rounded (`ntp_theory.margin.conic`).
+TOL, TOL_OF_OTHERS, TOL_NEAR_NUCLEAR, NEAR_NUCLEAR = 1e-10, 1e-8, 1e-6, 1.05
+
+
+def usual_tol(norm: Norm) -> float:
+    """The relative gap that is asked for in a norm if none is given."""
+    if norm == FROBENIUS:
+        return TOL
+    return TOL_NEAR_NUCLEAR if norm.family == "schatten" and 1 < norm.p < NEAR_NUCLEAR else TOL_OF_OTHERS
 
 
 def check_limits(tol: float, max_iterations: int) -> int:
@@ -67,7 +76,8 @@ def answer(data: NTPDataset, found: DualIterate, tol: float) -> SVMSolution:
             status="gap not closed",
             best=found.direction,
         )
-    if len(several := (data.pattern.sizes > 1).nonzero()[:, 0]):
+    if len(data.pattern.tokens) > data.num_contexts:
+        several = (data.pattern.sizes > 1).nonzero()[:, 0]
         h, direction = data.embeddings[several].double(), found.direction
         spread, sizes = data.pattern.select(several).spread(h @ direction.T), h.norm(dim=1) * direction.norm()
         if bool((worse := spread > ROUNDING * sizes).any()):

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
-from operator import add
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -145,27 +144,34 @@ class DualProblem:
         The embeddings lose fewer digits where W = C^T H is much smaller than C; ``careful`` takes them in any case.
         """
         if self._by_gram() and not careful:
-            return self.gram @ c
-        return self.scores(self.embeddings.mT @ c)
+            return torch.bmm(self.gram, c)
+        return self.scores(self.pull(c))
 
     def scores(self, weights: Tensor) -> Tensor:
         """``H W^T`` of W^T (B, d, U), to a few more digits than one product would have."""
         width = AT_ONCE * math.isqrt(weights.shape[1])
-        pieces = zip(self.embeddings.split(width, dim=2), weights.split(width, dim=1), strict=True)
-        logits: Tensor = reduce(add, (h @ w for h, w in pieces))
+        (h, w), *more = zip(self.embeddings.split(width, dim=2), weights.split(width, dim=1), strict=True)
+        logits = torch.bmm(h, w)
+        for h, w in more:
+            logits.baddbmm_(h, w)
         return logits
 
     def _by_gram(self) -> bool:
         _, m, d = self.embeddings.shape
         return m <= 2 * d
 
+    @cached_property
+    def sizes(self) -> Tensor:
+        """S_j, merged tokens counted; (B, m)."""
+        return self.total(self.support.to(self.counts.dtype))
+
     def total(self, c: Tensor) -> Tensor:
         """Sums of the rows of C, merged tokens counted; (B, m)."""
         return c @ self.counts
 
-    def weights(self, c: Tensor) -> Tensor:
-        """W (B, V, d) = C^T H, a row for every token."""
-        return self.expand(c.mT @ self.embeddings)
+    def pull(self, c: Tensor) -> Tensor:
+        """``H^T C`` (B, d, U), the transpose of W."""
+        return torch.bmm(c.mT, self.embeddings).mT  # up to twice as fast as the product the other way
 
     def expand(self, rows: Tensor) -> Tensor:
         """Rows (B, V, ...) for every token of rows (B, U, ...) for the columns."""

@@ -25,6 +25,7 @@ from ..errors import SolverError
 from ..subspace import data_subspace
 from .conic import norm_expression
 from .norms import Norm
+from .outcome import usual_tol
 from .solution import SVMSolution
 
 __all__ = ["solve_program"]
@@ -71,9 +72,11 @@ def solve_program(data: NTPDataset, norm: Norm, separating: Tensor, *, tol: floa
     if solution is None:
         raise SolverError(f"{name} (status {status}) found no separating direction", status=status, best=weights)
     if not solution.duality_gap() <= tol * solution.norm:
+        usual = usual_tol(norm)
+        rule = f" to {usual:g}, which is what {name} reaches reliably for p = {norm.p!r}" if tol < usual else ""
         raise SolverError(
             f"the NTP-SVM in the norm {norm.name!r} was solved by {name} (status {status}) to a relative gap of "
-            f"{solution.duality_gap() / solution.norm:.2e}, tol is {tol:g}; raise tol",
+            f"{solution.duality_gap() / solution.norm:.2e}, tol is {tol:g}; raise tol{rule}",
             status=status,
             best=solution.direction,
         )

@@ -30,8 +30,9 @@ LENGTHS, LENGTHS_BY_H = (1e12, 1e9), (1e24, 1e28)
 # Refinements; the residuals, relative to margins, to W and to C, that end them; and those that will do where they fall
 # no further: that is where so many rounds in a row did not halve one of them.
 ROUNDS, SMALL, ENOUGH, PATIENCE = 30, 2.0**-76, 2.0**-56, 3
-# Times that other constraints may turn out to be active.
-MENDS = 10
+# Times that other constraints may turn out to be active; and in how many of them in a row, without fewer of them than
+# ever before, all are exchanged at once. Then it is one at a time, always the last, which cannot go in circles.
+MENDS, TOGETHER = 30, 3
 
 # D, r and H^T D of given equations and sums, as of `OrthogonalEquations.solve`.
 Solve = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
@@ -65,7 +66,8 @@ def refine(data: NTPDataset, duals: Tensor, support_duals: Tensor | None = None)
 
     Notes
     -----
-    Source: ours (`svm/dual`); refinement after Wilkinson (1963).
+    Source: ours (`svm/dual`); refinement after Wilkinson (1963), exchanges of active constraints after Judice and Pires
+    (1994), with the rule of Murty (1974) against circles.
 
     Examples
     --------
@@ -110,14 +112,20 @@ def _systems(problem: DualProblem) -> Iterator[Callable[[Tensor], Solve]]:
 
 def _mended(problem: DualProblem, start: Tensor, active: Tensor, factored: Callable[[Tensor], Solve]) -> _Point | None:
     """The solution on active entries that its own signs confirm, or None."""
+    fewest, since = active.numel(), 0
     for _ in range(MENDS):
         found = _solve(problem, start, active, factored(active))
         if found is None:
             return None
         point, lack = found
         wanted = problem.support | torch.where(active, point.c.high < 0, lack * problem.lengths[:, :, None] < -ENOUGH)
-        if torch.equal(wanted, active):
+        wrong = (wanted != active).view(-1).nonzero()[:, 0]
+        if not len(wrong):
             return point
+        fewest, since = (len(wrong), 0) if len(wrong) < fewest else (fewest, since + 1)
+        if since >= TOGETHER:
+            wanted = active.clone()
+            wanted.view(-1)[wrong[-1]] ^= True
         start, active = point.c.high, wanted
     return None
 

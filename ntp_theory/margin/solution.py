@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, overload
 
@@ -13,21 +13,18 @@ from torch import Tensor
 
 from ..dataset import NTPDataset
 from ..doors import positive
-from ..errors import SolverError, UsageError
+from ..errors import UsageError
 from ..exact import Proof, prove_max_margin
 from ..exact.max_margin import NEAR
-from ..extended import Extended, exact_product
 from ..subspace import data_subspace
 from .certificate import Certificate, certify, residuals
+from .digits import refined
 from .files import load_parts, save_parts
-from .multipliers import cone_element, extended_element, lower_bound, split
+from .multipliers import lower_bound, pull, split
 from .norms import FROBENIUS, Norm
-from .refine import refine
+from .words import headline, summary
 
 __all__ = ["SVMSolution"]
-
-# Distance bound of a refined solution, relative to ||W_mm||.
-REFINED = 1e-10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,9 +109,9 @@ class SVMSolution:
             return 0.0
         if self.geometry == FROBENIUS:
             return float((self.direction - self._from_duals()).norm()) / self.norm
-        pull = self._pull()
-        size = self.norm * self.geometry.dual.value(pull)
-        return max(0.0, 1.0 - float((self.direction * pull).sum()) / size) if size else 1.0
+        pulled = pull(self.duals, self.support_duals, self.data, self.duals_tail)
+        size = self.norm * self.geometry.dual.value(pulled)
+        return max(0.0, 1.0 - float((self.direction * pulled).sum()) / size) if size else 1.0
 
     def dual_value(self) -> float:
         """A lower bound from the multipliers: in Frobenius on ``1/2 ||W_mm||^2``, in other norms on ``||W_mm||``.
@@ -198,41 +195,11 @@ class SVMSolution:
         ]
 
     def __repr__(self) -> str:
-        return f"<SVMSolution: {self._headline()}>"
-
-    def _headline(self) -> str:
-        words = f"NTP-SVM by {self.method} ({self.iterations} iterations): ||W_mm|| = {self.norm:.8g}"
-        return f"{words}, margin {self.margin:.8g}" + (
-            "" if self.geometry == FROBENIUS else f" in the norm {self.geometry.name!r}"
-        )
+        return f"<SVMSolution: {headline(self)}>"
 
     def summary(self, limit: int = 8) -> str:
         """The answer in words: norm, margin, certificate, the heaviest support vectors by name."""
-        active = int((self.duals > 0).sum())
-        lines = [
-            self._headline(),
-            f"certificate: constraints to {self.primal_residual():.1e}, "
-            f"stationarity to {self.dual_residual():.1e}, {self._bounds()}",
-            *([self.route] if self.route else []),
-            f"{active} of {self.data.pattern.num_off_support} (context, token) constraints carry a multiplier"
-            + (", the heaviest:" if active else ""),
-        ]
-        lines += [
-            f"  after {context}: {token} held off with multiplier {alpha:.4g}"
-            for context, token, alpha in self.support_vectors(limit)
-        ]
-        return "\n".join(lines)
-
-    def _bounds(self) -> str:
-        """Gap and distance in words, relative."""
-        if self.geometry != FROBENIUS:
-            value = self.dual_value()
-            return f"||W_mm|| >= {value:.8g}, within {(self.norm - value) / (self.norm or 1.0):.1e} ||W||"
-        found, size = self._certificate(), self.norm or 1.0
-        return (
-            f"1/2 ||W||^2 within {found.gap / (0.5 * size**2):.1e} of its minimum, relative, "
-            f"||W - W_mm|| <= {found.distance / size:.1e} ||W||"
-        )
+        return summary(self, limit)
 
     @classmethod
     def from_cone(
@@ -242,7 +209,7 @@ class SVMSolution:
         duals, inside = split(c, data.pattern)
         if geometry == FROBENIUS:
             return cls(data, direction, duals, method, iterations)
-        size = geometry.dual.value(cone_element(duals, inside, data.pattern).T @ data.embeddings) or 1.0
+        size = geometry.dual.value(pull(duals, inside, data)) or 1.0
         return cls(data, direction, duals / size, method, iterations, geometry, inside / size)
 
     def refined(self) -> SVMSolution:
@@ -265,30 +232,7 @@ class SVMSolution:
         >>> solution.distance_bound() < 1e-13 * solution.norm
         True
         """
-        if self.geometry != FROBENIUS:
-            raise UsageError(f"norm is {self.geometry.name!r}; only solutions in 'frobenius' can be refined")
-        if self.data.embeddings.dtype is not torch.float64:
-            raise UsageError(f"data is in {self.data.embeddings.dtype}; only solutions in float64 can be refined")
-        if not self.norm:
-            return self
-        better = self.with_tail() or self
-        reached = better.distance_bound() / better.norm
-        if not reached <= REFINED:
-            words = f"refinement reached a relative distance bound of {reached:.1e}, not {REFINED:g}"
-            raise SolverError(words, status="not refined", best=better.direction)
-        return better
-
-    def with_tail(self) -> SVMSolution | None:
-        """The same solved to more digits than a double holds; None if its active constraints do not allow it."""
-        found = refine(self.data, self.duals, self.support_duals)
-        if found is None:
-            return None
-        direction, c = found
-        duals, inside = (-c.high).clamp(min=0.0), self.data.pattern.inside(c.high)
-        duals[self.data.pattern.contexts, self.data.pattern.tokens] = 0.0
-        return replace(
-            self, direction=direction.high, tail=direction.low, duals=duals, support_duals=inside, duals_tail=c.low
-        )
+        return refined(self)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the solution with its dataset to one ``.npz`` file."""
@@ -312,15 +256,7 @@ class SVMSolution:
             self.data, self.direction, self.duals, self.support_duals, tail=self.tail, duals_tail=self.duals_tail
         )
 
-    def _pull(self) -> Tensor:
-        """C^T H; (V, d)."""
-        if self.duals_tail is None:
-            return cone_element(self.duals, self.support_duals, self.data.pattern).T @ self.data.embeddings
-        c = extended_element(self.duals, self.support_duals, self.data.pattern, self.duals_tail)
-        return exact_product(c.mT, Extended.of(self.data.embeddings)).rounded()
-
     def _from_duals(self) -> Tensor:
         """W as the multipliers have it: ``C^T H``, or P_perp of it, where which z in S_j is taken does not matter."""
-        if self.support_duals is not None:
-            return self._pull()
-        return data_subspace(self.data).project_complement(self._pull())
+        pulled = pull(self.duals, self.support_duals, self.data, self.duals_tail)
+        return pulled if self.support_duals is not None else data_subspace(self.data).project_complement(pulled)

@@ -64,7 +64,7 @@ class Splitting:
         self._ceiling = torch.zeros_like(pull).masked_fill_(self._support, torch.inf)
         self._c = torch.zeros_like(pull) if start is None else (start / self._unit).float()
         self._y = pull if start is None else pull + self._c - gram @ (self._c / weight.float())
-        sizes = self._support.float() @ self._counts
+        sizes = problem.sizes[:, :, None].float()
         self._thresholds = self._y.masked_fill(~self._support, 0.0) @ self._counts / sizes
         # work space, and the same by rows
         self._shifted, self._rest = torch.empty_like(pull), torch.empty_like(pull)

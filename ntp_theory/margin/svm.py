@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Literal
 
@@ -12,15 +13,14 @@ from ..conditions import check_separability
 from ..dataset import NTPDataset
 from ..errors import NotSeparableError, SolverError, UsageError
 from .closer import closer
+from .digits import REFINED
 from .dual import solve_dual
 from .norms import FROBENIUS, Norm, as_norm
-from .outcome import TOL, answer, check_limits, unconstrained
-from .solution import REFINED, SVMSolution
+from .outcome import TOL, answer, check_limits, unconstrained, usual_tol
+from .solution import SVMSolution
 
 __all__ = ["solve_svm"]
 
-# Relative gap that solvers for other norms reach on all but extreme data.
-TOL_OF_OTHERS = 1e-8
 # Distance bound of a solution in double precision, relative, above which more digits are worth a try.
 PRECISE = 1e-7
 # Length of W times that of the embeddings, margins being 1, from which logits may round off more than such a bound
@@ -53,7 +53,8 @@ def solve_svm(
         norms are semidefinite, of size V + d; some 50 + 50 take a minute.
     tol : float, optional
         Relative duality gap to reach, in [1e-12, 1); smaller ones are lost in rounding. 1e-10 if not given, and 1e-8
-        for other norms than Frobenius. With ``method="cvxpy"`` it is asked of the solver, and not enforced.
+        for other norms than Frobenius; 1e-6 for Schatten norms with p above 1 and below 1.05, which may not reach
+        less. With ``method="cvxpy"`` it is asked of the solver, and not enforced.
     refine : bool, optional
         Give W_mm to more digits than a double holds, the rest of them in ``.tail``: a certified distance bound of
         ``1e-10 ||W_mm||``, or an error (`SVMSolution.refined`). If not given, that is tried where rounding would keep
@@ -96,7 +97,7 @@ def solve_svm(
     """
     geometry = as_norm(norm)
     if tol is None:
-        tol = TOL if geometry == FROBENIUS else TOL_OF_OTHERS
+        tol = usual_tol(geometry)
     _check_arguments(data, method, geometry, refine, solver)
     max_iterations = check_limits(tol, max_iterations)
     if (zero := unconstrained(data)) is not None:
@@ -111,6 +112,11 @@ def solve_svm(
 
         wide = data if data.embeddings.dtype is torch.float64 else data.to(dtype=torch.float64)
         return solve_program(wide, geometry, _separating(wide), tol=tol)
+    return _solve_frobenius(data, tol=tol, refine=refine, max_iterations=max_iterations)
+
+
+def _solve_frobenius(data: NTPDataset, *, tol: float, refine: bool | None, max_iterations: int) -> SVMSolution:
+    """The answer of the dual method, to more digits where they are asked for or rounding keeps its bound open."""
     found = solve_dual(data, tol=tol, max_iterations=max_iterations)
     digits, bound = refine is not False and _in_double(data), REFINED if refine else PRECISE
     left = max_iterations - found.iterations
@@ -122,14 +128,19 @@ def solve_svm(
         if better is None:
             raise
         return better
-    # the square of the distance to W_mm, relative, is at most the gap
-    loud = float(solution.direction.norm(dim=1).max() * data.embeddings.norm(dim=1).max()) > LOUD
-    rough = tol <= TOL and (loud or found.gap > 0.9 * PRECISE**2)
-    if refine or (digits and rough and not solution.distance_bound() <= PRECISE * solution.norm):
+    if refine or (digits and tol <= TOL and _is_rough(solution, found.gap)):
         better = closer(data, found, bound, most=left)
         if better is not None:
             return better
     return solution.refined() if refine else solution
+
+
+def _is_rough(solution: SVMSolution, gap: float) -> bool:
+    """Whether the bound of a solution is above what is `PRECISE`, which is computed only where that may be."""
+    lengths = (rows.norm(dim=1).max() for rows in (solution.direction, solution.data.embeddings))
+    # the square of the distance to W_mm, relative, is at most the gap
+    suspect = gap > 0.9 * PRECISE**2 or float(math.prod(lengths)) > LOUD
+    return suspect and not solution.distance_bound() <= PRECISE * solution.norm
 
 
 def _in_double(data: NTPDataset) -> bool:

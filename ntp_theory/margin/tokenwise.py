@@ -64,7 +64,7 @@ class CholeskyEquations:
         pull = self._multiply(values)
         rise = torch.cholesky_solve((sums + self._problem.total(pull))[:, :, None], self._factor)
         c = pull - self._multiply(rise.expand_as(values))
-        return c, rise[:, :, 0], self._problem.embeddings.mT @ c
+        return c, rise[:, :, 0], self._problem.pull(c)
 
     def _multiply(self, values: Tensor) -> Tensor:
         # rows times symmetric matrices: much faster than matrices times columns

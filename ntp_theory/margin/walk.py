@@ -8,6 +8,8 @@ step of nearly infinite length starts from where it ends.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -75,11 +77,14 @@ class Walk:
         first, steps = _approach(problem, start, max_iterations)
         self.problem, self._max_iterations = problem, max_iterations
         self.before = self.c = first.multipliers()
-        self.weights = problem.embeddings.mT @ self.c
+        self.weights = self.c.new_zeros(problem.size, problem.embeddings.shape[2], self.c.shape[2])
         self.iterations = torch.full_like(problem.largest, steps, dtype=torch.int64)
         self._active, self._sigma, self._first = first.active(), FAR / problem.largest, True
         self._spent = torch.zeros_like(problem.largest)  # operations on the path
-        self.leaps = torch.full_like(self.iterations, 0 if fits(problem) else len(LEAPS))
+        _, m, u = problem.support.shape
+        self._fits = fits(problem)
+        self._price = INTERIOR_STEPS * (INTERIOR_OPERATIONS * u * m**3 + CALLS) if self._fits else math.inf
+        self.leaps = torch.full_like(self.iterations, 0 if self._fits else len(LEAPS))
         self._single = float(_operations(self._active).sum()) > MANY_OPERATIONS
 
     def ended(self) -> Tensor:
@@ -94,8 +99,7 @@ class Walk:
 
     def detours(self, i: int) -> str:
         """What a problem took beside the usual steps, in words."""
-        leaps = int(self.leaps[i]) if fits(self.problem) else 0
-        return DETOURS[leaps]
+        return DETOURS[int(self.leaps[i]) if self._fits else 0]
 
     def keep(self, chosen: list[int]) -> None:
         """Go on with some of the problems."""
@@ -132,10 +136,7 @@ class Walk:
 
     def _stuck(self) -> Tensor:
         """Which paths have become dearer than an interior-point method, or steps so short that they lead nowhere."""
-        _, m, u = self.problem.support.shape
-        price = INTERIOR_STEPS * (INTERIOR_OPERATIONS * u * m**3 + CALLS)
-        fitting = self._spent.new_tensor(price if fits(self.problem) else torch.inf)
-        return (self._spent > fitting) | (self._sigma * self.problem.largest <= SHORTEST)
+        return (self._spent > self._price) | (self._sigma * self.problem.largest <= SHORTEST)
 
     def _leap(self, due: Tensor) -> None:
         """Go where an interior-point method leads."""

@@ -15,6 +15,7 @@ from ntp_theory import NTPDataset, solve_svm
 from ntp_theory.construct import random
 from ntp_theory.errors import NTPError
 from ntp_theory.margin.certificate import certify, residuals
+from ntp_theory.margin.digits import with_tail
 from ntp_theory.margin.refine import refine
 from ntp_theory.testing import datasets
 
@@ -50,7 +51,7 @@ def test_the_bound_holds_wherever_the_direction_is(data, seed, noise):
 def test_refinement_gives_more_digits_than_a_double_has(data):
     assume(data.pattern.num_off_support)
     solution = solve_svm(data)
-    found = solution.with_tail()
+    found = with_tail(solution)
     assume(found is not None)
     direction, tail, bound = found.direction, found.tail, found.distance_bound()
     exact = exact_direction(solution)

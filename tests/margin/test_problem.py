@@ -137,4 +137,5 @@ def test_stacked_problems_are_those_of_each():
     for k, data in enumerate(several):
         alone = split(stacked.select(torch.tensor([k])), 20)
         assert (found[k] - alone[0]).norm() <= 1e-5 * alone.norm()
-        assert (stacked.weights(found)[k] - stacked.multipliers(found)[k].T @ data.embeddings).abs().max() <= 1e-13
+        weights = stacked.expand(stacked.pull(found).mT)[k]
+        assert (weights - stacked.multipliers(found)[k].T @ data.embeddings).abs().max() <= 1e-13

@@ -12,7 +12,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from ntp_theory import NTPDataset, SVMSolution, check_separability, solve_svm
-from ntp_theory.construct import designed
+from ntp_theory.construct import designed, random
 from ntp_theory.construct.instances import tiny
 from ntp_theory.errors import NotSeparableError, SolverError, UsageError
 from ntp_theory.margin import Norm, program
@@ -189,6 +189,17 @@ def test_all_supports_of_one_size_give_the_centred_support_matrix(norm, size):
     sigma = math.sqrt(math.comb(3, size - 1)) / 2
     assert solution.norm == pytest.approx(4 ** (1 / as_norm(norm).p) * sigma, rel=1e-14)
     assert solution.duality_gap() <= 1e-12 * solution.norm
+
+
+@pytest.mark.parametrize("p", [1.0000001, 1.000001, 1.001])
+def test_schatten_norms_next_to_the_nuclear_one_have_a_tolerance_of_their_own(p):
+    """Their exponents are rounded, so no program gives all digits; the minima are near that of the nuclear norm."""
+    data = random(6, 5, 4, (1, 2), rng=0)
+    solution, nuclear = solve_svm(data, norm=Norm("schatten", p)), solve_svm(data, norm="nuclear")
+    assert solution.verify(1e-6)
+    assert solution.dual_value() <= nuclear.norm and nuclear.dual_value() <= 5 ** (1 - 1 / p) * solution.norm
+    with pytest.raises(SolverError, match=f"raise tol to 1e-06, which is what CLARABEL reaches reliably for p = {p}"):
+        solve_svm(data, norm=Norm("schatten", p), tol=1e-12)
 
 
 @given(st.integers(2, 5), st.integers(1, 5), SEEDS, st.sampled_from(["nuclear", "schatten-1.5", "schatten-3"]))

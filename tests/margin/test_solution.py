@@ -103,6 +103,7 @@ def test_support_vectors_are_named_and_sorted():
     assert [heavy, light] == pytest.approx([1 / 2, 1 / 8], rel=1e-6)
     assert len(solution.support_vectors(limit=1)) == 1
     assert "after 'x': 'b'" in solution.summary()
+    assert "1/2 ||W_mm||^2 >= 0.3125," in solution.summary()  # half of 1/(2 h^2) for each column
 
 
 @given(datasets("independent"))
