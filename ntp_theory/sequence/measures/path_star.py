@@ -49,7 +49,7 @@ class Cheating:
     returns : float
         Share of them that are on the way to the goal, as if the wrong branch had not been shown.
     ends_at_goal : float
-        Share of last tokens that are then the goal. The question names it, so it can be copied without a look at any edge,
+        Share of last tokens that are then the goal. The question names it: it can be copied without a look at any edge,
         and it is no child of what was shown.
     """
 
