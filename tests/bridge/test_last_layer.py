@@ -51,15 +51,16 @@ def test_no_head_is_better_than_the_limit(data, seed):
 
 
 @settings(max_examples=25)
-@given(datasets("one-hot"), st.integers(0, 99), st.sampled_from([1e-3, 1.0, 1e3]))
+@given(datasets(), st.integers(0, 99), st.sampled_from([1e-3, 1.0, 1e3]))
 def test_the_best_head_is_known_as_such(data, seed, scale):
-    """Far along W_mm the share and the cosine are 1, whatever all tokens have in common and however long it is."""
+    """Along W_mm, share and cosine are 1, whatever all tokens have in common, the part in F, and the length."""
     limit = ntp.predict(data)
-    assume(limit.case == "separable-compatible" and limit.direction is not None)
-    weights = scale * limit.direction + head(data, seed)[:1]
-    found = last_layer(HeadOnly(weights), data)
-    assert found.share == pytest.approx(1.0, abs=1e-6) and found.cosine == pytest.approx(1.0, abs=1e-6)
-    assert found.excess == pytest.approx(ntp.loss.evaluate(limit.direction * scale, data).gap, rel=1e-6, abs=1e-12)
+    assume(limit.direction is not None)
+    inside = ntp.subspace.project(head(data, seed), limit.reference)
+    found = last_layer(HeadOnly(scale * limit.direction + head(data, seed)[:1] + scale * inside), data)
+    # W_mm is known to this; and rounding of logits grows with what is not in W_mm
+    slack = 1e-6 + 2 * limit.svm.distance_bound() / limit.svm.norm
+    assert found.share == pytest.approx(1.0, abs=slack) and found.cosine == pytest.approx(1.0, abs=slack)
 
 
 @settings(max_examples=15)
