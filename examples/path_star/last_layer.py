@@ -124,7 +124,7 @@ def on_fresh(layer: bridge.LastLayer, fresh: ntp.NTPDataset) -> ntp.Check:
 def draw(found: dict[str, list[bridge.LastLayer]]) -> list[Axes]:
     """Margins by place, and losses of the own head beside the infimum."""
     with style.look():
-        left, right = axes = style.new_axes(1, 2, width=4.2, height=3.1)
+        left, right = style.new_axes(1, 2, width=4.2, height=3.1)
         for shift, (name, layers) in enumerate(found.items()):
             places = np.arange(1, len(layers) + 1) + 0.12 * (shift - (len(found) - 1) / 2)
             whole = [layer.separable for layer in layers]
@@ -134,17 +134,20 @@ def draw(found: dict[str, list[bridge.LastLayer]]) -> list[Axes]:
             left.plot(places, heights, "o", label=name, **look)
             for x, separable in zip(places, whole, strict=True):
                 if not separable:
-                    left.annotate("not separable", (x, 0), (-8, 9), textcoords="offset points", fontsize=8, **look)
+                    left.annotate(
+                        "not separable", (x, 0), (-4, 8), textcoords="offset points", fontsize=8, rotation=90, **look
+                    )
             right.plot(places, [layer.loss.value for layer in layers], "o", label=f"{name}, its head", **look)
             infima = [layer.limit.infimum for layer in layers]
             right.plot(places, infima, "_", markersize=11, label=f"{name}, best head", **look)
         right.axhline(math.log(2), color=style.GREY, linestyle="--", label="$\\ln 2$, a guess", zorder=1)
-        left.set(xlabel="place in the answer", ylabel="largest margin / norm of features", ylim=(-0.03, None))
+        highest = 1.35 * max(layer.margin for layers in found.values() for layer in layers)  # room for the legend
+        left.set(xlabel="place in the answer", ylabel="largest margin / norm of features", ylim=(-0.02, highest))
         right.set(xlabel="place in the answer", ylabel="loss, nats")
-        for ax in axes:
+        for ax, place in ((left, "upper right"), (right, "center right")):
             ax.set_xticks(range(1, len(layers) + 1))
-            ax.legend(loc="best", fontsize=8)
-    return list(axes)
+            ax.legend(loc=place, fontsize=8)
+    return [left, right]
 
 
 if __name__ == "__main__":

@@ -84,6 +84,16 @@ def test_two_contexts_at_right_angles():
     assert (backwards.share, backwards.accuracy) == (pytest.approx(-1.0, abs=1e-12), 0.0)
 
 
+def test_part_of_the_contexts():
+    """Two contexts on one ray cannot be told apart: the margin is that of the third, and W_mm has all of it."""
+    data = ntp.NTPDataset([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]], [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    limit = ntp.predict(data)
+    found = last_layer(HeadOnly(limit.direction + torch.tensor([3.0, -1.0])), data)
+    assert limit.case == "partially-separable" and not found.separable
+    assert (found.share, found.cosine) == pytest.approx((1.0, 1.0), abs=1e-9)
+    assert found.margin == pytest.approx(limit.margin / 2**0.5) and "partly separable" in found.summary()
+
+
 @given(datasets(), st.integers(0, 99))
 def test_accuracy_is_the_mass_of_the_likeliest_token(data, seed):
     weights = head(data, seed)
