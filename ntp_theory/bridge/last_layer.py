@@ -1,0 +1,157 @@
+"""The last layer of a trained model beside the best one that its features allow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from ..dataset import NTPDataset, as_dataset
+from ..doors import as_decoder
+from ..loss import LossParts, evaluate
+from ..predict import Limit, predict
+from ..sequence.models import LanguageModel
+from ..subspace import data_subspace
+from .features import head_weights
+
+__all__ = ["LastLayer", "accuracy", "last_layer"]
+
+
+@dataclass(frozen=True, eq=False)
+class LastLayer:
+    """What a model's head makes of its features, and what is the most that any linear head could.
+
+    Attributes
+    ----------
+    limit : Limit
+        Where training the head alone, features frozen, must end up (`predict`).
+    loss : LossParts
+        Of the model's own head, nats.
+    accuracy : float
+        How often its likeliest token is next.
+    margin : float
+        The largest margin of a head of norm 1, divided by the root mean square of the features' norms, so that the
+        scale of the features does not matter; of the supports that can be separated if not all can. 0 if none can.
+    share : float
+        The own head's margin as a share of that, at most 1; negative where it errs.
+    cosine : float
+        Of the angle between the own head's part off F and W_mm. It and ``share`` are nan if nothing can be separated.
+    """
+
+    limit: Limit
+    loss: LossParts
+    accuracy: float
+    margin: float
+    share: float
+    cosine: float
+
+    @property
+    def separable(self) -> bool:
+        """Whether some linear head tells all tokens that follow a context from those that do not."""
+        return self.limit.separability.separable
+
+    @property
+    def excess(self) -> float:
+        """Loss of the own head above the infimum over all heads, nats."""
+        return self.loss.value - self.limit.infimum
+
+    def summary(self) -> str:
+        """The comparison in words."""
+        data = self.limit.data
+        if self.limit.direction is None:
+            margin = "no off-support token can be driven to zero probability"
+        else:
+            margin = (
+                f"{'separable' if self.separable else 'partly separable'}: margin {self.margin:.4g} of the features' "
+                f"norm, own head {self.share:.1%} of it, cosine {self.cosine:.3f}"
+            )
+        return (
+            f"{data.num_contexts} contexts, d = {data.dim}, entropy {data.entropy:.4g} nats\n"
+            f"loss {self.loss.value:.4g} nats, infimum over heads {self.limit.infimum:.4g}, "
+            f"accuracy {self.accuracy:.1%}\n{margin}"
+        )
+
+
+def last_layer(model: LanguageModel, data: NTPDataset) -> LastLayer:
+    """Hold the head of a model against the limit of its features.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    data : NTPDataset
+        Of the model's features (`features_dataset`).
+
+    Returns
+    -------
+    LastLayer
+
+    Raises
+    ------
+    UsageError
+        If the data is not as wide as the model, or has other tokens.
+    SolverError
+        If `predict` could not decide.
+
+    Notes
+    -----
+    Source: 2402.18551 Theorem 2 (`bias/theorem-2`, `bias/any-data`) with the features frozen.
+
+    Examples
+    --------
+    >>> from ntp_theory.bridge import features_dataset
+    >>> from ntp_theory.sequence.models import model_for
+    >>> from ntp_theory.sequence.tasks import PathStar
+    >>> from ntp_theory.sequence.training import TeacherForcing
+    >>> task = PathStar(2, 3, 5)
+    >>> model = model_for(task)
+    >>> found = last_layer(model, features_dataset(model, task, TeacherForcing(), task.sample(20), places=[1]))
+    >>> found.separable, found.limit.infimum, found.share < 0  # 20 contexts in 64 dimensions; an untrained head
+    (True, 0.0, True)
+    """
+    weights = as_decoder(head_weights(model), (as_dataset("data", data).vocab_size, data.dim), data.embeddings)
+    limit = predict(data)
+    share = cosine = torch.nan
+    margin = 0.0
+    if limit.direction is not None:
+        part = data_subspace(limit.reference).project_complement(weights)
+        part = part - part.mean(dim=0)  # what all tokens have in common moves no probability
+        length = float(part.norm())
+        own = float(limit.reference.pattern.margins(data.embeddings @ part.T).min())
+        if length > 0:
+            share = own / length / limit.margin
+            cosine = float((part * limit.direction).sum() / (length * limit.direction.norm()))
+        margin = limit.margin / float(data.embeddings.square().sum(dim=1).mean().sqrt())
+    return LastLayer(limit, evaluate(weights, data), accuracy(weights, data), margin, share, cosine)
+
+
+def accuracy(weights: ArrayLike | Tensor, data: NTPDataset) -> float:
+    """How often the likeliest token of a decoder is the next one.
+
+    Parameters
+    ----------
+    weights : Tensor (V, d)
+    data : NTPDataset
+        Other than those the decoder was found on, to see what it has learned.
+
+    Returns
+    -------
+    float
+        ``sum_j pi_j p_{j,z}`` with z the likeliest token of context j.
+
+    Raises
+    ------
+    UsageError
+        If ``weights`` has the wrong shape or entries that are not finite.
+
+    Examples
+    --------
+    >>> data = NTPDataset([[1.0], [-1.0]], [[1.0, 0.0], [0.25, 0.75]])
+    >>> accuracy([[1.0], [0.0]], data), accuracy([[1.0], [2.0]], data)
+    (0.875, 0.125)
+    """
+    weights = as_decoder(weights, (data.vocab_size, data.dim), data.embeddings)
+    said = (data.embeddings @ weights.T).argmax(dim=1)
+    right = data.pattern.tokens == said[data.pattern.contexts]
+    return float((data.weights[data.pattern.contexts] * data.conditionals * right).sum())
