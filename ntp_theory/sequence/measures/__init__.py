@@ -1,6 +1,7 @@
 """Measures: what a trained model does, each a function of a model and a task."""
 
 from .accuracy import Evaluation, confidence_interval, evaluate
+from .gradient_split import GradientSplit, gradient_split
 from .path_star import (
     Cheating,
     PositionLeak,
@@ -15,12 +16,14 @@ from .path_star import (
 __all__ = [
     "Cheating",
     "Evaluation",
+    "GradientSplit",
     "PositionLeak",
     "cheating",
     "compounded",
     "confidence_interval",
     "evaluate",
     "first_passage",
+    "gradient_split",
     "guessing_losses",
     "plateau",
     "position_leak",
