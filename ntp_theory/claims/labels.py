@@ -127,7 +127,12 @@ PENDING: tuple[str, ...] = (
         "public-code public-code-defects issues cost frydenlund-2024 frydenlund-2025 other-objectives "
         "discrete-diffusion roll-the-dice faq",
     ),
-    *PAPERS["planning"],
+    *_names(
+        "planning",
+        "small-machines myopic-optimum myopia-gap local-bonus convergence convex-toy synthetic-task synthetic-model "
+        "breadcrumbs-control probes measured-gap synthetic-numbers gpt2-numbers pythia-numbers multiplication "
+        "public-code cost rofin crossing-path-star",
+    ),
     *MULTI_TOKEN,
 )
 """Labels that may be named but have no claim: their subject is not in the library yet, or nothing can be checked."""

@@ -69,10 +69,10 @@ class _Cut(torch.autograd.Function):
         scale: float,
         cut: Cut,
     ) -> Tensor:
-        inputs = [x.detach().requires_grad_(any(ctx.needs_input_grad)) for x in (q, k, v)]
+        q, k, v = (x.detach().requires_grad_(any(ctx.needs_input_grad)) for x in (q, k, v))
         with torch.enable_grad():
-            y = F.scaled_dot_product_attention(*inputs, attn_mask=mask, is_causal=mask is None, scale=scale)
-        ctx.inputs, ctx.y, ctx.mask, ctx.scale, ctx.cut = inputs, y, mask, scale, cut
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale)
+        ctx.inputs, ctx.y, ctx.mask, ctx.scale, ctx.cut = (q, k, v), y, mask, scale, cut
         return y.detach()
 
     @staticmethod
@@ -80,9 +80,9 @@ class _Cut(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         to_q, *whole = torch.autograd.grad(ctx.y, ctx.inputs, gradient, retain_graph=True)
         near = _near(ctx, gradient)
-        beta, passed, rest = ctx.cut.beta, near, [None, None]
-        if beta:
-            passed = [torch.lerp(a, b, beta) for a, b in zip(near, whole, strict=True)]
+        passed, rest = near, [None, None]
+        if ctx.cut.beta:
+            passed = [torch.lerp(a, b, ctx.cut.beta) for a, b in zip(near, whole, strict=True)]
         if ctx.needs_input_grad[3]:
             rest = [b - a for a, b in zip(passed, whole, strict=True)]
         return to_q, *passed, *rest, None, None, None
