@@ -341,3 +341,17 @@ def test_cuts_that_a_model_has_not():
     ]:
         with pytest.raises(UsageError, match=message), reader.cut(cut):
             pass
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@both_cuts
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_on_a_gpu(at, dtype):
+    """Its kernels keep sums of exponentials in layouts of their own; against double precision on the CPU."""
+    model, tokens = model_of("learned", dtype=dtype, width=32).cuda(), tokens_of().cuda()
+    with model.cut(Cut(at)):
+        assert torch.equal(model(tokens), model_of("learned", dtype=dtype, width=32).cuda()(tokens))
+    found = gradients(model, tokens, Cut(at))
+    exact = gradients(model_of("learned", width=32), tokens_of(), Cut(at))
+    tolerance = 0.2 if dtype == torch.bfloat16 else 1e-4  # a few dozen roundings of 2^-8, of 6e-8
+    assert apart({key: value.double().cpu() for key, value in found.items()}, exact) < tolerance
