@@ -127,9 +127,8 @@ PENDING: tuple[str, ...] = (
     ),
     *_names(
         "planning",
-        "small-machines gradient-split myopic-descent forward-equality cut-hidden-states cut-keys-values "
-        "two-definitions code-options bigram synthetic-task breadcrumbs-control probes measured-gap multiplication "
-        "public-code public-code-defects rofin crossing-path-star crossing-frozen-prefix",
+        "small-machines synthetic-task breadcrumbs-control probes measured-gap multiplication public-code rofin "
+        "crossing-path-star",
     ),
     *MULTI_TOKEN,
 )
