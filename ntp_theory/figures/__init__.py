@@ -1,7 +1,7 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
 from .panels import alignment, distance, four_panels, loss, norm
-from .path_star import accuracies, path_star_answer, plateaus
+from .path_star import accuracies, free_accuracies, path_star_answer, plateaus
 from .plane import embeddings, toy_figure
 from .style import png, save
 from .supports import supports
@@ -12,6 +12,7 @@ __all__ = [
     "distance",
     "embeddings",
     "four_panels",
+    "free_accuracies",
     "loss",
     "norm",
     "path_star_answer",

@@ -149,3 +149,29 @@ def plateaus(found: Mapping[tuple[int, int], Sequence[tuple[int, bool]]], most: 
         ax.set_xticks(sorted({length for _, length in found}))
         ax.legend(loc="lower right")
     return ax
+
+
+def free_accuracies(runs: Mapping[str, Sequence[TrainResult]], ax: Axes | None = None) -> Axes:
+    """Accuracy of whole answers over the examples seen, a color a kind of run and a line a seed.
+
+    Parameters
+    ----------
+    runs : mapping
+        From what is written beside the color to the runs of that kind.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    with look():
+        ax = new_axes(width=4.2, height=3.1)[0] if ax is None else ax
+        for place, (name, results) in enumerate(runs.items()):
+            for first, result in enumerate(results):
+                seen = [one.step * result.batch_size / 1000 for one in result.evaluations]
+                free = [one.free for one in result.evaluations]
+                color = (BLACK, BLUE, ORANGE, GREEN)[place % 4]
+                ax.plot(seen, free, ".-", color=color, label=None if first else name)
+        ax.set(xlabel="examples, thousands", ylabel="accuracy of whole answers", ylim=(-0.03, 1.03))
+        ax.legend(loc="best")
+    return ax

@@ -4,6 +4,7 @@ from .myopic import Myopic
 from .next_token import FirstTokenOnly, MaskedTeacherForcing, TeacherForcing, Teacherless, WholeSequenceReversed
 from .objective import IGNORED, Example, Objective, position_losses
 from .regression import Regression
+from .whole_sequence import WholeSequence
 
 __all__ = [
     "IGNORED",
@@ -15,6 +16,7 @@ __all__ = [
     "Regression",
     "TeacherForcing",
     "Teacherless",
+    "WholeSequence",
     "WholeSequenceReversed",
     "position_losses",
 ]

@@ -8,6 +8,7 @@ from ..objectives import (
     Regression,
     TeacherForcing,
     Teacherless,
+    WholeSequence,
     WholeSequenceReversed,
 )
 from .loop import train
@@ -24,6 +25,7 @@ __all__ = [
     "TeacherForcing",
     "Teacherless",
     "TrainResult",
+    "WholeSequence",
     "WholeSequenceReversed",
     "train",
 ]
