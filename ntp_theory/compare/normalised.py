@@ -15,16 +15,15 @@ from ..descent import Trajectory
 from ..predict import Limit
 from ..subspace import data_subspace
 from .comparison import Comparison
+from .curvature import finite_modes
 from .gradient import SETTLED, TWICE, VAGUE, following
-from .orbit import plateau_laws
+from .orbit import NOWHERE, plateau_laws
 from .transient import Transient
 
 __all__ = ["margin_gap", "normalised_laws", "split_laws"]
 
 # Rounding of the decoder, relative to its size; P_F W - W* cannot be known better.
 ROUNDING = 1e-14
-# A start this close to W*, in steps, is at W*.
-NOWHERE = 1e-6
 # Powers of k down to this by which steps get shorter are none.
 CONSTANT = 1e-2
 # A distance that falls by less than this share over half a run does not fall.
@@ -53,19 +52,25 @@ def normalised_laws(run: Trajectory, limit: Limit) -> Comparison:
         )
     if lengths.largest > run.step_size:
         return Comparison([], "plateau not read: its law is for steps of one length, and these get shorter")
-    k, eta, start = int(run.times[-1]), run.step_size, run.weights[0]
-    plateau = limit.plateau(eta)
-    distance = float((subspace.project(start) - limit.finite).norm())
-    if distance < NOWHERE * eta:
-        return Comparison([], "plateau not read: the run starts at W*, which steps along the gradient need not leave")
+    return following(_plateau, run, limit)
+
+
+def _plateau(run: Trajectory, limit: Limit) -> Comparison:
+    k, eta, plateau = int(run.times[-1]), run.step_size, limit.plateau(run.step_size)
+    start = data_subspace(limit.reference).project(run.weights[0]) - limit.finite
+    if finite_modes(limit).steepest_part(start) < NOWHERE * eta:
+        return Comparison(
+            [],
+            "plateau not read: in the steepest direction on F the run starts at W*, which it need not leave",
+        )
     # F is reached in distance/eta steps; off it t = 2k/lambda_max must be far beyond the burn-in of gradient descent
     burn_in = limit.burn_in if limit.direction is not None else 0.0
-    needed = max(10 * distance / eta, SETTLED * burn_in / plateau.step_in_time)
+    needed = max(10 * float(start.norm()) / eta, SETTLED * burn_in / plateau.step_in_time)
     if k < needed:
         return Comparison(
             [], f"plateau not read: run at least {math.ceil(needed)} steps (this run has {k} with steps of {eta:.3g})"
         )
-    return following(lambda run, limit: plateau_laws(run, limit, plateau), run, limit)
+    return plateau_laws(run, limit, plateau)
 
 
 def split_laws(run: Trajectory, limit: Limit) -> Comparison:
