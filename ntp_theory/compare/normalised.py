@@ -83,8 +83,11 @@ def split_laws(run: Trajectory, limit: Limit) -> Comparison:
         return Comparison([], "no law read: the run has made no step")
     label, source = "bias/split-normalised", "derived (D7); constant derived"
     lengths = _Lengths(run.step_size * int(run.times[-1]), run.step_size)
-    found = following(lambda run, limit: _constant_length(run, limit, lengths, label, source), run, limit)
     subspace = data_subspace(limit.reference)
+    # time off F runs ahead of that on F: what logits had left to move there in the second half, as the run shows it
+    late = run.weights[2 * run.times >= run.times[-1]]
+    away = max(float((limit.data.embeddings @ (subspace.project(w) - limit.finite).T).abs().max()) for w in late)
+    found = following(lambda run, limit: _constant_length(run, limit, lengths, label, source, 2 * away), run, limit)
     if subspace.dim == 0 or found.note:
         return found
     earlier_half = (run.times <= int(run.times[-1]) / 2).nonzero()[:, 0]
@@ -143,8 +146,13 @@ def _lengths(run: Trajectory) -> _Lengths | None:
     return _Lengths(float(lengths.sum()), float(lengths[0]))
 
 
-def _constant_length(run: Trajectory, limit: Limit, lengths: _Lengths, label: str, source: str) -> Comparison:
-    """``eta k gap -> Limit.margin_gap_constant`` for steps of length eta off F, eta k being the distance gone."""
+def _constant_length(
+    run: Trajectory, limit: Limit, lengths: _Lengths, label: str, source: str, moving: float = 0.0
+) -> Comparison:
+    """``eta k gap -> Limit.margin_gap_constant`` for steps of length eta off F, eta k being the distance gone.
+
+    Differences of logits have moved by ``moving`` nats on F meanwhile, and with them the offsets of the constraints.
+    """
     if limit.direction is None:
         return Comparison([], "nothing diverges: a method with steps of constant length does not settle off F")
     k, gone = int(run.times[-1]), lengths.total
@@ -162,7 +170,7 @@ def _constant_length(run: Trajectory, limit: Limit, lengths: _Lengths, label: st
     expected = _on_the_path(Transient(limit, run.weights[0]), limit, gone)
     # that the path of the flow is short of its limit; and steps that are not infinitely short
     tolerance = TWICE * abs(expected - lag) + lag * (1.0 + swing) * math.log(k + 1.0) / k
-    tolerance += abs(lag - limit.margin_gap_constant)
+    tolerance += abs(lag - limit.margin_gap_constant) + moving * limit.svm.norm
     # the constraints may be in step already: then the constant is 0, and what is read is rounding
     if not tolerance < VAGUE * max(limit.margin_gap_constant, NOWHERE):
         return Comparison([], f"not read, for the predicted corrections are still too large: {label}")

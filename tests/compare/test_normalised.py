@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ntp_theory import NTPDataset, compare, descend, predict
@@ -80,6 +81,14 @@ def test_the_split_method_meets_both_laws():
     assert comparison.holds and len(found) == 2, comparison.summary()
     assert not compare(run, replace(limit, finite=limit.finite * 1.001)).holds
     assert not compare(replace(run, step_size=0.7 * run.step_size), limit).holds
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0])
+def test_the_margin_is_not_judged_while_the_part_on_f_still_moves(scale):
+    embeddings = scale * np.random.default_rng(17).standard_normal((3, 5))
+    data = NTPDataset(embeddings, [[0.4, 0.6, 0, 0], [0.1, 0, 0.9, 0], [0, 0, 0, 1]])
+    for steps in (20, 40, 60):
+        assert compare(descend(data, "split", steps=steps), predict(data)).holds
 
 
 def test_data_of_which_nothing_diverges_gets_no_law():
