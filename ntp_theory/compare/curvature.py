@@ -20,6 +20,8 @@ __all__ = ["LARGEST", "Modes", "finite_modes"]
 
 # Entries of the generators of F, (e_z - e_z') h_j^T, of which a basis is taken.
 LARGEST = 1e7
+# Rates that differ by less, relative, are one.
+SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,16 @@ class Modes:
         """Products of one or several matrices (..., V, d) with the eigenvectors; (..., n)."""
         found: NDArray[np.float64] = (matrices.double().flatten(-2) @ self.vectors.T).cpu().numpy()
         return found
+
+    @property
+    def below(self) -> NDArray[np.float64]:
+        """Rates below the largest, over it; those that are equal to it up to rounding are left out."""
+        ratios = self.rates / self.rates[-1]
+        return np.asarray(ratios[ratios < 1.0 - SAME])
+
+    def steepest_part(self, matrix: Tensor) -> float:
+        """Norm of the part of a matrix (V, d) along the modes with the largest rate."""
+        return float(np.linalg.norm(self.amplitudes(matrix)[len(self.below) :]))
 
 
 _cache: WeakKeyDictionary[Limit, Modes] = WeakKeyDictionary()

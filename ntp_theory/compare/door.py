@@ -13,6 +13,7 @@ from ..paths import Path
 from ..predict import Limit
 from .certificates import certificates
 from .comparison import Comparison
+from .equation import equation
 from .flow import flow_laws
 from .gradient import gradient_laws
 from .inequalities import inequalities
@@ -58,7 +59,8 @@ def compare(trajectory: Trajectory | Path, limit: Limit) -> Comparison:
     Raises
     ------
     UsageError
-        If the run used other data than the prediction, or data of another type; if an argument is something else.
+        If the run used other data than the prediction, or data of another type; if it is a flow by its name alone, or
+        by its derivative alone; if an argument is something else.
 
     Notes
     -----
@@ -84,10 +86,13 @@ def compare(trajectory: Trajectory | Path, limit: Limit) -> Comparison:
         )
     if not _same(trajectory.data, limit.data):
         raise UsageError("trajectory and limit are of different data")
+    if isinstance(trajectory, Trajectory) and (trajectory.log_derivative is not None) != (trajectory.method == "flow"):
+        raise UsageError(f"trajectory.method is {trajectory.method!r}; flows, and they alone, have a log_derivative")
     always = certificates(limit) + inequalities(trajectory, limit)
     if isinstance(trajectory, Path):
         found = path_laws(trajectory, limit)
     else:
+        always += equation(trajectory, limit)
         found = LAWS.get(trajectory.method, margin_laws)(trajectory, limit)
     return Comparison(always + found.checks, found.note, found.observed)
 

@@ -26,6 +26,7 @@ from ..predict import Limit
 from ..subspace import data_subspace
 from .comparison import Comparison
 from .convergence import convergence
+from .equation import heavy_ball_memory
 from .inequalities import cosine
 from .transient import Inertia, Transient
 
@@ -234,8 +235,6 @@ def _inertia(run: Trajectory) -> tuple[Inertia, float]:
         return "nesterov", run.step_size
     if run.method != "momentum":
         return "none", 0.0
-    # the elapsed time is eta g (k - (g - 1)) with g = 1/(1 - beta); T = eta g (g - 1)
-    k, time = float(run.times[-1]), math.exp(float(run.log_elapsed[-1])) / run.step_size
-    g = ((k + 1.0) - math.sqrt(max((k + 1.0) ** 2 - 4.0 * time, 0.0))) / 2.0
+    g = heavy_ball_memory(run)  # T = eta g (g - 1)
     memory = run.step_size * g * (g - 1.0)
     return ("heavy-ball", memory) if memory > 0.0 else ("none", 0.0)

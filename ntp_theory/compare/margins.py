@@ -75,7 +75,7 @@ def margin_laws(run: Trajectory, limit: Limit) -> Comparison:
     # the conic solver bounds the best margin from above up to this; that in the Frobenius norm is polished
     known = ROUNDING + limit.svm.distance_bound() / limit.svm.norm if norm == "frobenius" else KNOWN
     early = (run.times <= int(run.times[-1]) / 4).nonzero()[:, 0]
-    if not len(early) or int(run.times[early[-1]]) < LOGARITHMS * _logarithm(run, -1):
+    if not len(early) or int(run.times[early[-1]]) < max(1.0, LOGARITHMS * _logarithm(run, -1)):
         return Comparison([certified], "rate not read: the run is too short, or has no record at its quarter", observed)
     before, now = (
         max(_relative_gap(run.weights[i], limit, norm, best), 0.0) * _scale(run, i) for i in (int(early[-1]), -1)

@@ -15,16 +15,15 @@ from ..descent import Trajectory
 from ..predict import Limit
 from ..subspace import data_subspace
 from .comparison import Comparison
+from .curvature import finite_modes
 from .gradient import SETTLED, TWICE, VAGUE, following
-from .orbit import plateau_laws
+from .orbit import NOWHERE, plateau_laws
 from .transient import Transient
 
 __all__ = ["margin_gap", "normalised_laws", "split_laws"]
 
 # Rounding of the decoder, relative to its size; P_F W - W* cannot be known better.
 ROUNDING = 1e-14
-# A start this close to W*, in steps, is at W*.
-NOWHERE = 1e-6
 # Powers of k down to this by which steps get shorter are none.
 CONSTANT = 1e-2
 # A distance that falls by less than this share over half a run does not fall.
@@ -53,19 +52,25 @@ def normalised_laws(run: Trajectory, limit: Limit) -> Comparison:
         )
     if lengths.largest > run.step_size:
         return Comparison([], "plateau not read: its law is for steps of one length, and these get shorter")
-    k, eta, start = int(run.times[-1]), run.step_size, run.weights[0]
-    plateau = limit.plateau(eta)
-    distance = float((subspace.project(start) - limit.finite).norm())
-    if distance < NOWHERE * eta:
-        return Comparison([], "plateau not read: the run starts at W*, which steps along the gradient need not leave")
+    return following(_plateau, run, limit)
+
+
+def _plateau(run: Trajectory, limit: Limit) -> Comparison:
+    k, eta, plateau = int(run.times[-1]), run.step_size, limit.plateau(run.step_size)
+    start = data_subspace(limit.reference).project(run.weights[0]) - limit.finite
+    if finite_modes(limit).steepest_part(start) < NOWHERE * eta:
+        return Comparison(
+            [],
+            "plateau not read: in the steepest direction on F the run starts at W*, which it need not leave",
+        )
     # F is reached in distance/eta steps; off it t = 2k/lambda_max must be far beyond the burn-in of gradient descent
     burn_in = limit.burn_in if limit.direction is not None else 0.0
-    needed = max(10 * distance / eta, SETTLED * burn_in / plateau.step_in_time)
+    needed = max(10 * float(start.norm()) / eta, SETTLED * burn_in / plateau.step_in_time)
     if k < needed:
         return Comparison(
             [], f"plateau not read: run at least {math.ceil(needed)} steps (this run has {k} with steps of {eta:.3g})"
         )
-    return following(lambda run, limit: plateau_laws(run, limit, plateau), run, limit)
+    return plateau_laws(run, limit, plateau)
 
 
 def split_laws(run: Trajectory, limit: Limit) -> Comparison:
@@ -78,8 +83,11 @@ def split_laws(run: Trajectory, limit: Limit) -> Comparison:
         return Comparison([], "no law read: the run has made no step")
     label, source = "bias/split-normalised", "derived (D7); constant derived"
     lengths = _Lengths(run.step_size * int(run.times[-1]), run.step_size)
-    found = following(lambda run, limit: _constant_length(run, limit, lengths, label, source), run, limit)
     subspace = data_subspace(limit.reference)
+    # time off F runs ahead of that on F: what logits had left to move there in the second half, as the run shows it
+    late = run.weights[2 * run.times >= run.times[-1]]
+    away = max(float((limit.data.embeddings @ (subspace.project(w) - limit.finite).T).abs().max()) for w in late)
+    found = following(lambda run, limit: _constant_length(run, limit, lengths, label, source, 2 * away), run, limit)
     if subspace.dim == 0 or found.note:
         return found
     earlier_half = (run.times <= int(run.times[-1]) / 2).nonzero()[:, 0]
@@ -138,8 +146,13 @@ def _lengths(run: Trajectory) -> _Lengths | None:
     return _Lengths(float(lengths.sum()), float(lengths[0]))
 
 
-def _constant_length(run: Trajectory, limit: Limit, lengths: _Lengths, label: str, source: str) -> Comparison:
-    """``eta k gap -> Limit.margin_gap_constant`` for steps of length eta off F, eta k being the distance gone."""
+def _constant_length(
+    run: Trajectory, limit: Limit, lengths: _Lengths, label: str, source: str, moving: float = 0.0
+) -> Comparison:
+    """``eta k gap -> Limit.margin_gap_constant`` for steps of length eta off F, eta k being the distance gone.
+
+    Differences of logits have moved by ``moving`` nats on F meanwhile, and with them the offsets of the constraints.
+    """
     if limit.direction is None:
         return Comparison([], "nothing diverges: a method with steps of constant length does not settle off F")
     k, gone = int(run.times[-1]), lengths.total
@@ -157,7 +170,7 @@ def _constant_length(run: Trajectory, limit: Limit, lengths: _Lengths, label: st
     expected = _on_the_path(Transient(limit, run.weights[0]), limit, gone)
     # that the path of the flow is short of its limit; and steps that are not infinitely short
     tolerance = TWICE * abs(expected - lag) + lag * (1.0 + swing) * math.log(k + 1.0) / k
-    tolerance += abs(lag - limit.margin_gap_constant)
+    tolerance += abs(lag - limit.margin_gap_constant) + moving * limit.svm.norm
     # the constraints may be in step already: then the constant is 0, and what is read is rounding
     if not tolerance < VAGUE * max(limit.margin_gap_constant, NOWHERE):
         return Comparison([], f"not read, for the predicted corrections are still too large: {label}")

@@ -11,6 +11,8 @@ from ntp_theory.descent import HeavyBall
 from ntp_theory.errors import UsageError
 from ntp_theory.subspace import project, project_complement
 
+from .draws import drawn
+
 STEPS, ETA = 10_000, 0.5
 LAWS = {"bias/sharp-gd-loss", "bias/offset", "bias/sharp-gd-norm", "bias/theorem-2", "bias/sharp-gd-finite"}
 
@@ -79,17 +81,6 @@ def test_a_wrong_loss_constant_fails(held, factor):
 def test_a_run_with_a_sign_error_fails(held):
     trajectory, limit = held
     assert not compare(replace(trajectory, weights=-trajectory.weights), limit).holds
-
-
-def drawn(seed):
-    """Small data with any supports, probabilities and weights."""
-    r = np.random.default_rng(seed)
-    m, v = (int(r.integers(2, 6)) for _ in range(2))
-    d = int(r.integers(m, m + 3))
-    probabilities = np.zeros((m, v))
-    for row, size in zip(probabilities, r.integers(1, v + 1, m), strict=True):
-        row[r.permutation(v)[:size]] = r.dirichlet(np.full(size, 2.0))
-    return NTPDataset(r.standard_normal((m, d)), probabilities, r.dirichlet(np.full(m, 2.0)))
 
 
 @pytest.mark.parametrize(

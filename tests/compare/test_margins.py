@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ntp_theory import compare, descend, predict
+from ntp_theory import NTPDataset, compare, descend, predict
 from ntp_theory.construct import random
 from ntp_theory.construct.instances import tiny
 from ntp_theory.descent import Muon, SignDescent, Signum, SpectralDescent
@@ -23,6 +23,12 @@ def test_one_hot_margins_close_at_least_as_fast_as_the_theorem(method):
     assert rate.label.split("/")[0] in ("steepest", "classical") and "rate" in rate.statement
     late = replace(run, weights=run.weights[[0, *range(len(run.weights) - 1, 0, -1)]])
     assert not compare(late, limit).holds
+
+
+def test_one_step_on_one_context_has_no_rate():
+    data = NTPDataset([[1.0, 2.0]], [[0.3, 0.7, 0.0]])
+    comparison = compare(descend(data, "dual-momentum", steps=1), predict(data))
+    assert comparison.holds and "too short" in comparison.note
 
 
 def test_adam_is_observed_only_for_a_run_does_not_tell_its_eps():

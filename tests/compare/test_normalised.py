@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ntp_theory import NTPDataset, compare, descend, predict
@@ -11,6 +12,8 @@ from ntp_theory.construct import designed
 from ntp_theory.construct.instances import one_hot_control, sep_incompat, tiny
 from ntp_theory.descent import NormalisedGradientDescent
 from ntp_theory.errors import UsageError
+
+from .draws import drawn
 
 STEPS = 20_000
 
@@ -80,6 +83,14 @@ def test_the_split_method_meets_both_laws():
     assert not compare(replace(run, step_size=0.7 * run.step_size), limit).holds
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1.0])
+def test_the_margin_is_not_judged_while_the_part_on_f_still_moves(scale):
+    embeddings = scale * np.random.default_rng(17).standard_normal((3, 5))
+    data = NTPDataset(embeddings, [[0.4, 0.6, 0, 0], [0.1, 0, 0.9, 0], [0, 0, 0, 1]])
+    for steps in (20, 40, 60):
+        assert compare(descend(data, "split", steps=steps), predict(data)).holds
+
+
 def test_data_of_which_nothing_diverges_gets_no_law():
     data = designed("overlap").data
     comparison = compare(descend(data, "split", steps=10), predict(data))
@@ -90,7 +101,8 @@ def test_orbits_are_a_family_and_only_the_mean_of_two_gradients_is_fixed():
     data = NTPDataset([[1.0], [2.0]], [[1.0, 0.0], [0.0, 1.0]])
     limit = predict(data)
     run = descend(data, "ngd", steps=3000, record=[0, 1, 1500, 2999, 3000])
-    assert "record the last two" in compare(descend(data, "ngd", steps=3000), limit).note
+    alone = compare(descend(data, "ngd", steps=3000, record=[0, 1, 3000]), limit)
+    assert alone.holds and "record the last two" in alone.note and len(plateau(alone)) == 2
     comparison = compare(run, limit)
     (share,) = comparison.observed.values()
     assert comparison.holds and abs(share - 0.5) > 0.3 and len(plateau(comparison)) == 3, comparison.summary()
@@ -98,6 +110,41 @@ def test_orbits_are_a_family_and_only_the_mean_of_two_gradients_is_fixed():
     predicted = limit.plateau(run.step_size)
     assert predicted.floor_of(share) > 1.5 * predicted.floor
     assert not compare(replace(run, step_size=1.1 * run.step_size), limit).holds
+
+
+def test_ends_of_a_jump_that_are_not_as_far_from_the_minimum_are_both_read():
+    data = drawn(48)
+    run, limit = descend(data, "ngd", steps=4000), predict(data)
+    comparison = compare(run, limit)
+    (share,) = comparison.observed.values()
+    assert comparison.holds and len(plateau(comparison)) == 5, comparison.summary()
+    # one end alone is off by more than is allowed
+    gradient = plateau(comparison)[0]
+    assert abs(2 * share - 1) > gradient.tolerance > 10 * gradient.error
+    for factor in (0.98, 1.02):
+        assert not compare(replace(run, step_size=factor * run.step_size), limit).holds
+
+
+@pytest.mark.parametrize("weights", [[0.999, 0.001], [0.501, 0.499]])
+def test_slow_modes_leave_the_plateau_unread_until_they_are_forgotten(weights):
+    data = NTPDataset([[1.0, 0.0], [0.0, 1.0]], [[0.6, 0.4], [0.3, 0.7]], weights)
+    limit, read = predict(data), []
+    for steps in (200, 1000, 8000):
+        run = descend(data, "ngd", steps=steps, step_size=0.05)
+        comparison = compare(run, limit)
+        assert comparison.holds, comparison.summary()
+        read.append(len(plateau(comparison)))
+        assert not compare(replace(run, step_size=1.1 * run.step_size), limit).holds or read[-1] < 2
+    assert read == sorted(read) and read[-1] == 3
+
+
+def test_a_jump_that_symmetry_keeps_off_the_steepest_direction_is_not_judged():
+    data = NTPDataset([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5], [0.3, 0.7]], [0.999, 0.001])
+    limit = predict(data)
+    run = descend(data, "ngd", steps=2000, step_size=0.05)
+    assert limit.curvature > 0.49 and float(run.weights[-1][:, 0].norm()) == 0.0
+    comparison = compare(run, limit)
+    assert comparison.holds and "steepest direction" in comparison.note
 
 
 @pytest.mark.parametrize("decay", [0.5, 1.0])
