@@ -181,7 +181,7 @@ class _Laws:
                 1.0,
                 cosine(after - before, w_mm),
                 # twice the predicted angle
-                tolerance=TWICE**2 * (1.0 - cosine(self.now.decoder - self.before.decoder, w_mm.double())) + late,
+                tolerance=TWICE**2 * self._turn() + late,
                 evidence="measured",
                 source="2402.18551 Theorem 2",
                 statement=f"cos(W_{k} - W_{k0}, W_mm): the increment has no offset to outgrow",
@@ -192,6 +192,12 @@ class _Laws:
         if moves and run.step_size * limit.curvature < 1 and run.method not in ("sgd", "line-search"):
             checks.append(self._finite(after, t, k, TWICE * (self.finite_error + late)))
         return checks
+
+    def _turn(self) -> float:
+        """Of the increment off W_mm, 1 - cos, where it moves off F and where it still does on F."""
+        increment = self.now.decoder - self.before.decoder
+        beside = (self.now.on_f + self.before.on_f) / max(float(increment.norm()), 1e-300)
+        return 1.0 - cosine(increment, self.w_mm.double()) + min(beside, 1.0) ** 2 / 2.0
 
     def _slope_error(self) -> float:
         """Of d||W||/dlog t: the cosine of W with W_mm, and of what the velocity has besides W_mm its part along W."""

@@ -68,6 +68,8 @@ class Moment:
         ``||dW/dlog t - W_mm|| / ||W_mm||``.
     decoder : Tensor (V, d)
         W in F_perp.
+    on_f : float
+        ``||P_F W - W*||``, at most.
     """
 
     mean: float
@@ -76,6 +78,7 @@ class Moment:
     finite: float
     slope: float
     decoder: Tensor
+    on_f: float
 
 
 class Transient:
@@ -273,6 +276,7 @@ class Transient:
             finite=self._finite(error, t) + left,
             slope=slope,
             decoder=decoder,
+            on_f=float(np.linalg.norm(self._away * self._decay(t)) + self._limit.finite_constant.norm() / t),
         )
 
     def _finite(self, error: Array, t: float) -> float:

@@ -233,6 +233,12 @@ def test_methods_that_follow_the_flow_obey_its_laws_in_their_own_time(method, in
     assert comparison.holds and labels(comparison, holds=True) & LAWS, comparison.summary()
 
 
+@pytest.mark.parametrize("steps", [200, 300, 500])
+def test_a_heavy_ball_that_still_swings_on_f_is_allowed_for(steps):
+    data = NTPDataset([[1.0, 2.0]], [[0.3, 0.7, 0.0]])
+    assert compare(descend(data, "momentum", steps=steps), predict(data)).holds
+
+
 def test_a_heavy_ball_that_still_rolls_by_itself_is_not_judged():
     data = sep_incompat()
     comparison = compare(descend(data, HeavyBall(momentum=0.9), steps=STEPS), predict(data))
