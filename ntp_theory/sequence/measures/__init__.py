@@ -1,6 +1,7 @@
 """Measures: what a trained model does, each a function of a model and a task."""
 
 from .accuracy import Evaluation, confidence_interval, evaluate
+from .interventions import CachedEffect, Intervention, cached_effect, intervene
 from .path_star import (
     Cheating,
     PositionLeak,
@@ -11,17 +12,24 @@ from .path_star import (
     plateau,
     position_leak,
 )
+from .probes import Probes, probe
 
 __all__ = [
+    "CachedEffect",
     "Cheating",
     "Evaluation",
+    "Intervention",
     "PositionLeak",
+    "Probes",
+    "cached_effect",
     "cheating",
     "compounded",
     "confidence_interval",
     "evaluate",
     "first_passage",
     "guessing_losses",
+    "intervene",
     "plateau",
     "position_leak",
+    "probe",
 ]
