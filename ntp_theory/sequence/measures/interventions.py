@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,27 +118,27 @@ def intervene(
 
 @dataclass(frozen=True, eq=False)
 class CachedEffect:
-    """How much of the effect of an input on later targets goes through the hidden state of its own position.
+    """How far later outputs follow the hidden state of one position.
 
     Attributes
     ----------
     distances : tuple of int
-        From the position that is changed to the target.
-    shares : ndarray (n,)
-        The least-squares slope of the change of the output against that of the target: 1 if all of the effect goes
-        through this state, 0 if none does. Where the target does not change, beyond the window, ``nan``.
+        From the position whose state is changed to the output.
+    slopes : ndarray (n,)
+        Of the output's change against ``sin(a x') - sin(a x)``, by least squares.
+    predicted : tuple of int
+        1 in the window, 0 elsewhere: what they are if the target's dependence on x goes through this state alone.
     errors : ndarray (n,)
-        The root mean square of output change minus target change.
-    predicted : ndarray (n,)
-        The root mean square of the target's change: the error of an output that does not move.
+        The root mean square difference of the output's change from the predicted one, over that of
+        ``sin(a x') - sin(a x)``: in the window 1 for outputs that do not move.
     count : int
         Sequences.
     """
 
     distances: tuple[int, ...]
-    shares: Floats
+    slopes: Floats
+    predicted: tuple[int, ...]
     errors: Floats
-    predicted: Floats
     count: int
 
 
@@ -148,24 +147,25 @@ def cached_effect(
     task: PreCaching,
     *,
     layer: int = 1,
-    position: int = 12,
+    position: int | None = None,
     count: int = 1000,
     rng: int | np.random.Generator = 0,
 ) -> CachedEffect:
-    """Replace the state of one position by the one it has with another x there; see whether later outputs follow.
+    """Replace the state of one position by the one that it has with another x there, and see what outputs do.
 
-    The other inputs stay, and so do all other hidden states of that layer: what changes later is what is read from this
-    one state. The prediction is the change ``z_n (sin(a x'_i) - sin(a x_i))`` of the target y_n, for n from i + s to
-    i + s + K - 1; it does not look at the model.
+    The inputs stay, and so do all other hidden states of that layer: what changes later was read from this one state.
+    Where ``z_n = 1``, the target y_n changes by ``sin(a x'_i) - sin(a x_i)`` from ``n = i + s`` to ``i + s + K - 1``,
+    and not beyond. Outputs that do the same show that the sine was in that state, and that it is used.
 
     Parameters
     ----------
     model : LanguageModel
     task : PreCaching
+        With p > 0.
     layer : int
         After which layer.
-    position : int
-        i, from 0.
+    position : int, optional
+        i, from 0; the middle if None.
     count : int
         Sequences of the split "test".
     rng : int or numpy.random.Generator
@@ -177,29 +177,31 @@ def cached_effect(
     Raises
     ------
     UsageError
-        If there is no such layer or position, or the model does not fit the task.
+        If there is no such layer or position, no coin falls on 1, or the model does not fit the task.
 
     Notes
     -----
     Source: the score is ours (`planning/probes`).
     """
     whole("count", count, at_least=2)
-    whole("position", position, at_least=0, at_most=task.length - 1)
+    i = (task.length - 1) // 2 if position is None else whole("position", position, at_least=0, at_most=task.length - 1)
     model.check_fits(task)
     random = generator(rng)
     batch, drawn = (task.sample(count, random, split="test") for _ in range(2))
     prompts = batch.prompts.clone()
-    prompts[:, position, 0] = drawn.prompts[:, position, 0]
+    prompts[:, i, 0] = drawn.prompts[:, i, 0]
     with model.asked():
         states = model.hidden_states(prompts.to(model.device))
     whole("layer", layer, at_least=0, at_most=len(states) - 1)
-    found = intervene(model, batch.prompts, layer=layer, position=position, replace=states[layer][:, position])
-    change = found.change[:, position:, 0].double().numpy()
-    wanted = (
-        task.targets(prompts.numpy())[:, position:].astype(np.float64) - batch.answers[:, position:].double().numpy()
-    )
-    squares = (wanted**2).sum(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        shares = np.where(squares > 0, (change * wanted).sum(0) / squares, math.nan)
-    rms = np.sqrt(((change - wanted) ** 2).mean(0)), np.sqrt(squares / count)
-    return CachedEffect(tuple(range(change.shape[1])), shares, *rms, count)
+    found = intervene(model, batch.prompts, layer=layer, position=i, replace=states[layer][:, i])
+    asked = batch.prompts[:, i:, 1].double().numpy()
+    if not asked.any(0).all():
+        raise UsageError(f"task is {task!r}; of {count} sequences none has z = 1 at some position")
+    change = found.change[:, i:, 0].double().numpy()
+    sines = (task.features(prompts.numpy()) - task.features(batch.prompts.numpy()))[:, i : i + 1]
+    distances = tuple(range(change.shape[1]))
+    predicted = tuple(int(task.shift <= n < task.shift + task.window) for n in distances)
+    size = (asked * sines**2).sum(0)
+    slopes = (asked * sines * change).sum(0) / size
+    errors = np.sqrt((asked * (change - np.array(predicted) * sines) ** 2).sum(0) / size)
+    return CachedEffect(distances, slopes, predicted, errors, count)

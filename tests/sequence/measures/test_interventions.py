@@ -53,24 +53,26 @@ def test_what_a_state_reaches(name, layer):
 
 @pytest.mark.parametrize("shift", [0, 1, 2])
 @pytest.mark.parametrize("layer", [0, 1])
-def test_a_model_that_pre_caches(shift, layer):
+@pytest.mark.parametrize("probability", [0.5, 1.0])
+def test_a_model_that_pre_caches(shift, layer, probability):
     """All of the effect on the window goes through the state; none of it in a model that does not answer."""
-    task = PreCaching(5.0, 3, 1.0, shift=shift, length=10)
+    task = PreCaching(5.0, 3, probability, shift=shift, length=10)
     found = cached_effect(PreCacher(task), task, layer=layer, position=4, count=100)
-    window = range(shift, shift + 3)
     assert found.distances == tuple(range(6)) and found.count == 100
-    wanted = [1.0 if n in window else np.nan for n in found.distances]
-    np.testing.assert_allclose(found.shares, wanted, atol=1e-5)
-    assert found.errors.max() < 1e-5 and bool(((found.predicted > 0.5) == ~np.isnan(wanted)).all())
+    assert found.predicted == tuple(int(n in range(shift, shift + 3)) for n in range(6))
+    np.testing.assert_allclose(found.slopes, found.predicted, atol=1e-5)
+    assert found.errors.max() < 1e-5
     idle = cached_effect(PreCacher(task, diligent=False), task, layer=layer, position=4, count=100)
-    np.testing.assert_array_equal(idle.shares[shift : shift + 3], 0.0)
+    assert not idle.slopes.any()
     np.testing.assert_allclose(idle.errors, idle.predicted, rtol=1e-12)
 
 
-def test_half_of_the_coins():
-    """Where the coin says so the target is the sum, elsewhere x itself, which is in the changed position's state."""
-    found = cached_effect(PreCacher(NUMBERS), NUMBERS, position=4, count=200)
-    np.testing.assert_allclose(found.shares[:4], 1.0, atol=1e-5)
+def test_after_the_last_layer():
+    """Nothing reads that state but the output of its own position, whose sum has it with shift 0 alone."""
+    for shift in (0, 1):
+        task = PreCaching(5.0, 3, 1.0, shift=shift, length=7)
+        found = cached_effect(PreCacher(task), task, layer=2, count=50)
+        assert found.distances == (0, 1, 2, 3) and found.slopes == pytest.approx([1.0 - shift, 0, 0, 0], abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,15 @@ def test_wrong_calls(arguments, message):
         intervene(PreCacher(NUMBERS), tokens, **{"layer": 1, "position": 2} | arguments)
 
 
-@pytest.mark.parametrize("arguments, message", [({"layer": 3}, "layer is 3"), ({"position": 10}, "position is 10")])
-def test_wrong_effects(arguments, message):
+@pytest.mark.parametrize(
+    "task, arguments, message",
+    [
+        (NUMBERS, {"layer": 3}, "layer is 3"),
+        (NUMBERS, {"position": 10}, "position is 10"),
+        (NUMBERS, {"count": 1}, "count is 1"),
+        (PreCaching(5.0, 3, 0.0, length=5), {}, "none has z = 1"),
+    ],
+)
+def test_wrong_effects(task, arguments, message):
     with pytest.raises(UsageError, match=message):
-        cached_effect(PreCacher(NUMBERS), NUMBERS, **{"position": 2} | arguments)
+        cached_effect(PreCacher(task), task, **arguments)
