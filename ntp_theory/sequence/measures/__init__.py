@@ -2,6 +2,7 @@
 
 from .accuracy import Evaluation, confidence_interval, evaluate
 from .interventions import CachedEffect, Intervention, cached_effect, intervene
+from .myopia import LossDifference, local_bonus, myopia_gap
 from .path_star import (
     Cheating,
     PositionLeak,
@@ -19,6 +20,7 @@ __all__ = [
     "Cheating",
     "Evaluation",
     "Intervention",
+    "LossDifference",
     "PositionLeak",
     "Probes",
     "cached_effect",
@@ -29,6 +31,8 @@ __all__ = [
     "first_passage",
     "guessing_losses",
     "intervene",
+    "local_bonus",
+    "myopia_gap",
     "plateau",
     "position_leak",
     "probe",
