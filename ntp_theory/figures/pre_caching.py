@@ -75,6 +75,7 @@ def probe_r2(found: Probes, ax: Axes | None = None) -> Axes:
             # the bootstrap's quantiles may lie on one side of the value by a little
             ax.errorbar(found.lags, r2, [bar.clip(0) for bar in bars], fmt="o-", color=colour, label=_layer(layer))
             ax.plot(found.lags, found.shuffled[layer], ":", color=colour)
+        ax.locator_params(axis="x", integer=True)
         ax.set(xlabel="lag", ylabel="$R^2$ on held-out sequences", ylim=(-0.05, 1.05))
         ax.legend(loc="best")
     return ax
@@ -103,6 +104,7 @@ def cached_effects(found: Mapping[str, CachedEffect], ax: Axes | None = None) ->
             ax.plot(effect.distances, effect.slopes, "o", color=colour, label=name)
         first = next(iter(found.values()))
         ax.step(first.distances, first.predicted, where="mid", color=ORANGE, label="all through this state")
+        ax.locator_params(axis="x", integer=True)
         ax.set(xlabel="positions from the changed state", ylabel="output change by sine change")
         ax.legend(loc="best")
     return ax

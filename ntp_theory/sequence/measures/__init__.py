@@ -14,6 +14,7 @@ from .path_star import (
     position_leak,
 )
 from .probes import Probes, probe
+from .token_probes import TokenProbes, probe_tokens
 
 __all__ = [
     "CachedEffect",
@@ -23,6 +24,7 @@ __all__ = [
     "LossDifference",
     "PositionLeak",
     "Probes",
+    "TokenProbes",
     "cached_effect",
     "cheating",
     "compounded",
@@ -36,4 +38,5 @@ __all__ = [
     "plateau",
     "position_leak",
     "probe",
+    "probe_tokens",
 ]

@@ -14,7 +14,7 @@ from ...doors import generator, nonnegative, whole
 from ...errors import UsageError
 from ..models.embedding import LanguageModel
 
-__all__ = ["Probes", "probe", "ridge"]
+__all__ = ["Probes", "check_lags", "probe", "resampled", "ridge", "span", "states_of"]
 
 Floats = NDArray[np.float64]
 # Sequences that are put to a model at once.
@@ -129,14 +129,14 @@ def probe(
     fitted = len(values) // 2
     values = torch.stack([values, values[_others(len(values), fitted, random)]], dim=-1)
     held_out = len(values) - fitted
-    draws = torch.from_numpy(random.multinomial(held_out, np.full(held_out, 1 / held_out), size=RESAMPLES)).double()
-    states = _states(model, tokens)
+    draws = resampled(held_out, random)
+    states = states_of(model, tokens)
     layers, _, length, width = states.shape
     r2, low, high, control = (np.empty((layers, len(lags))) for _ in range(4))
     directions = np.empty((layers, len(lags), width))
     for i, lag in enumerate(lags):
-        here = slice(max(lag, 0), length + min(lag, 0))
-        y_bnf = values[:, max(-lag, 0) : length - max(lag, 0)]
+        here, there = span(lag, length)
+        y_bnf = values[:, there]
         for layer in range(layers):
             x_bnd = states[layer][:, here].double()
             weights, constant = ridge(x_bnd[:fitted].flatten(0, 1), y_bnf[:fitted].flatten(0, 1), penalty)
@@ -183,11 +183,31 @@ def _others(count: int, fitted: int, random: np.random.Generator) -> NDArray[np.
     return others
 
 
-def _states(model: LanguageModel, tokens: Tensor) -> Tensor:
+def resampled(count: int, random: np.random.Generator) -> Tensor:
+    """How often each sequence is drawn when as many are drawn again, (r, count)."""
+    return torch.from_numpy(random.multinomial(count, np.full(count, 1 / count), size=RESAMPLES)).double()
+
+
+def span(lag: int, length: int) -> tuple[slice, slice]:
+    """The positions of states, and those ``lag`` before them, as far as both are there."""
+    return slice(max(lag, 0), length + min(lag, 0)), slice(max(-lag, 0), length - max(lag, 0))
+
+
+def states_of(model: LanguageModel, tokens: Tensor) -> Tensor:
     """The hidden states (l + 1, b, t, d) of any number of sequences, on the CPU."""
     with model.asked():
         parts = [model.hidden_states(some.to(model.device)).cpu() for some in tokens.split(CHUNK)]
     return torch.cat(parts, dim=1)
+
+
+def check_lags(name: str, lags: tuple[int, ...], values: Tensor) -> None:
+    """Refuse lags without positions, and fewer sequences than can be halved and drawn from."""
+    if len(values) < 4:
+        raise UsageError(f"tokens has {len(values)} sequences; it must have 4 at least")
+    if not lags:
+        raise UsageError(f"{name} is empty; it must have one at least")
+    for lag in lags:
+        whole(name, lag, at_least=1 - values.shape[1], at_most=values.shape[1] - 1)
 
 
 def _check(tokens: Tensor, values: Tensor, lags: tuple[int, ...]) -> None:
@@ -195,12 +215,7 @@ def _check(tokens: Tensor, values: Tensor, lags: tuple[int, ...]) -> None:
         raise UsageError(
             f"features has shape {tuple(values.shape)}; it must be {tuple(tokens.shape[:2])}, as tokens has positions"
         )
-    if len(values) < 4:
-        raise UsageError(f"tokens has {len(values)} sequences; it must have 4 at least")
-    if not lags:
-        raise UsageError("lags is empty; it must have one at least")
-    for lag in lags:
-        whole("lag", lag, at_least=1 - values.shape[1], at_most=values.shape[1] - 1)
+    check_lags("lags", lags, values)
     if not bool(torch.isfinite(values).all()):
         raise UsageError("features has an entry that is not finite")
     if bool((values == values[:1, :1]).all()):
