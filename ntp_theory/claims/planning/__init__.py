@@ -1,5 +1,5 @@
 """Claims on planning for future tokens (2404.00859): myopic training, its gap and its bonus."""
 
-from . import training
+from . import convex, numbers, training
 
-__all__ = ["training"]
+__all__ = ["convex", "numbers", "training"]
