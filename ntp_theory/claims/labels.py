@@ -129,9 +129,8 @@ PENDING: tuple[str, ...] = (
     ),
     *_names(
         "planning",
-        "small-machines gradient-split myopic-descent forward-equality cut-hidden-states cut-keys-values "
-        "two-definitions code-options bigram synthetic-task breadcrumbs-control probes measured-gap multiplication "
-        "public-code public-code-defects rofin crossing-path-star crossing-frozen-prefix",
+        "gradient-split myopic-descent forward-equality cut-hidden-states cut-keys-values code-options bigram "
+        "multiplication public-code public-code-defects rofin crossing-path-star crossing-frozen-prefix",
     ),
     *MULTI_TOKEN,
 )

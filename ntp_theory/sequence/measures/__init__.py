@@ -1,6 +1,7 @@
 """Measures: what a trained model does, each a function of a model and a task."""
 
 from .accuracy import Evaluation, confidence_interval, evaluate
+from .gradient_split import GradientSplit, gradient_split
 from .interventions import CachedEffect, Intervention, cached_effect, intervene
 from .myopia import LossDifference, local_bonus, myopia_gap
 from .path_star import (
@@ -20,6 +21,7 @@ __all__ = [
     "CachedEffect",
     "Cheating",
     "Evaluation",
+    "GradientSplit",
     "Intervention",
     "LossDifference",
     "PositionLeak",
@@ -31,6 +33,7 @@ __all__ = [
     "confidence_interval",
     "evaluate",
     "first_passage",
+    "gradient_split",
     "guessing_losses",
     "intervene",
     "local_bonus",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ...doors import whole
 from ...errors import UsageError
 from .embedding import LanguageModel, Tap
+from .myopic.cut import Cut
 
 __all__ = ["HuggingFace", "Past"]
 
@@ -88,6 +89,12 @@ class HuggingFace(LanguageModel):
     def new_cache(self) -> Past:
         """Nothing yet."""
         return Past()
+
+    def cut(self, cut: Cut) -> AbstractContextManager[None]:
+        """While it lasts, attention to other positions passes on only the gradients that the cut lets through."""
+        from .myopic.hugging_face import cut_hugging_face  # which needs this module
+
+        return cut_hugging_face(self, cut)
 
     @contextmanager
     def tapped(self, tap: Tap) -> Iterator[None]:
