@@ -52,6 +52,14 @@ def test_what_can_be_known(build):
     assert bool((found.high - found.low)[0].max() < 0.1)
 
 
+def test_ahead_is_ahead():
+    """Behind a token that may be any come zeros alone: all of the next are known, of those before only zeros."""
+    first = torch.from_numpy(np.random.default_rng(0).integers(1, 5, size=(200, 1)))
+    tokens = torch.cat([first, torch.zeros(200, 2, dtype=torch.int64)], dim=1)
+    found = probe_tokens(transformer(TASK, layers=1), tokens, ahead=[1, -1])
+    assert found.accuracy[0, 0] == 1.0 and found.accuracy[0, 1] < 0.8
+
+
 def test_slots():
     """Of several slots the first is read."""
     task = PathStar(2, 3, 5)
