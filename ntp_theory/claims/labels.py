@@ -129,8 +129,7 @@ PENDING: tuple[str, ...] = (
     ),
     *_names(
         "planning",
-        "gradient-split myopic-descent forward-equality cut-hidden-states cut-keys-values code-options bigram "
-        "multiplication public-code public-code-defects rofin crossing-path-star crossing-frozen-prefix",
+        "multiplication public-code rofin crossing-path-star",
     ),
     *MULTI_TOKEN,
 )
