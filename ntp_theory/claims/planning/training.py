@@ -21,10 +21,10 @@ SEEDS = 3
 # Held-out sequences of the last word on a run.
 COUNT = 4000
 LENGTH, FREQUENCY, WINDOW = 32, 5.0, 10
-STEPS = 1000
+STEPS = 1500
 # At which plain training is quick, and at which myopic training ends lowest, of the two.
 RATE, LOW_RATE = 3e-3, 1e-3
-# Of the runs at the low rate: shift 0 is learned slowly.
+# Of the runs at the low rate, which learn slowly.
 MANY = 4000
 # Of a run that shows the beginning alone.
 FEW = 200
@@ -78,6 +78,11 @@ def followed(cut: str | None, shift: int, seed: int, steps: int = STEPS, rate: f
     return float(late.slopes[window].mean()), float(early.slopes[window].mean())
 
 
+def best_and_last(result: TrainResult) -> tuple[float, float]:
+    """The lowest loss of all evaluations, and that of the last."""
+    return min(one.loss for one in result.evaluations), result.evaluations[-1].loss
+
+
 @claim("planning/synthetic-task", source="FutureGPT2-public 22b86c1", evidence="exact")
 def synthetic_task() -> Iterator[Check]:
     """y_n = z_n (sum over i < K of sin(a x_(n-s-i))) + (1 - z_n) x_n: as defined, with the printed loss of saying 0.
@@ -122,11 +127,11 @@ def _double_loop(task: PreCaching, prompts: np.ndarray) -> np.ndarray:
     "planning/small-machines",
     source="own runs",
     evidence="measured",
-    standard="a = 5, K = 10, p = 1, T = 32, shift 1, 1,000 steps of 64, three seeds: plain training ends at a fifth of "
-    "the loss of saying 0 or lower, myopic training (hidden states cut) within 20 % of it.",
+    standard="a = 5, K = 10, p = 1, T = 32, shift 1, 1,500 steps of 64 at a rate of 3e-3, three seeds: plain training "
+    "ends at a fifth of the loss of saying 0 or lower, myopic training (hidden states cut) within 20 % of it.",
 )
 def small_machines(budget: Budget) -> Iterator[Check]:
-    """Two layers of width 64 learn to pre-cache in minutes, and do not learn the task when they are trained myopically.
+    """Two layers of width 64 learn to pre-cache in minutes; at the same settings myopic training stays near saying 0.
 
     The first 200 steps, one seed: plain training is below 0.8 of the loss of saying 0, myopic training is not.
     """
@@ -144,12 +149,14 @@ def small_machines(budget: Budget) -> Iterator[Check]:
     "planning/measured-gap",
     source="own runs",
     evidence="measured",
+    verdict="holds, repaired",
     standard="The runs of planning/small-machines, three seeds: the lower end of the 99 % interval of myopic less "
-    "plain loss over 4,000 sequences is at least 0.6 of the loss of saying 0, what a fifth on either side leaves; "
-    "and the best evaluation of the myopic run, one every 125 steps, within 20 % of it as well.",
+    "plain loss over 4,000 sequences is at least 0.6 of the loss of saying 0, what a fifth on either side leaves; the "
+    "best evaluation of the myopic run is within 20 % of it as well. One myopic run of 4,000 steps at a rate of 1e-3 "
+    "leaves this band, at more than twice the loss of the plain run, and no outputs follow the state after layer 1.",
 )
 def measured_gap(budget: Budget) -> Iterator[Check]:
-    """With the present excluded, the gap at equal steps is most of the loss of saying 0, and not for a late rise."""
+    """The gap at equal settings is most of the loss of saying 0; a lower rate narrows it without any pre-caching."""
     for seed in range(SEEDS):
         task, plain, _ = trained(None, 1, seed)
         _, myopic, result = trained("hidden_states", 1, seed)
@@ -157,37 +164,48 @@ def measured_gap(budget: Budget) -> Iterator[Check]:
         gap = myopia_gap(plain, myopic, task, Regression(), count=COUNT, rng=seed + 100, level=0.99)
         words = f"seed {seed}: 0.6 of {zero:.4f}, the loss of saying 0, against the gap {gap.overall:.4f}, lower end"
         yield at_most(-0.6 * zero, -gap.interval[0], evidence="measured", statement=words)
-        best = min(result.evaluations, key=lambda one: one.loss)
-        last = result.evaluations[-1].loss
-        words = f"seed {seed}: {zero:.4f} less best myopic loss, {best.loss:.4f} at step {best.step}; last {last:.4f}"
-        yield at_most(0.2 * zero, zero - best.loss, evidence="measured", statement=words)
+        best, last = best_and_last(result)
+        words = f"seed {seed}: {zero:.4f} less the best myopic loss, {best:.4f}; last {last:.4f}"
+        yield at_most(0.2 * zero, zero - best, evidence="measured", statement=words)
+    low, zero = losses("hidden_states", 1, 0, MANY, LOW_RATE)
+    words = f"{MANY} steps at {LOW_RATE}: myopic loss against 80% of {zero:.4f}, the loss of saying 0"
+    yield at_most(0.8 * zero, low, evidence="measured", statement=words)
+    words = f"{MANY} steps at {LOW_RATE}: plain loss of {STEPS} steps against half of the myopic one, {low:.4f}"
+    yield at_most(low / 2, losses(None, 1, 0)[0], evidence="measured", statement=words)
+    late, early = followed("hidden_states", 1, 0, MANY, LOW_RATE)
+    words = f"the same run: mean slope of outputs on an exchanged state after layer 1; on the input {early:.2f}"
+    yield at_most(0.1, abs(late), evidence="measured", statement=words)
 
 
 @claim(
     "planning/breadcrumbs-control",
     source="FutureGPT2-public; own runs",
     evidence="measured",
-    standard="The same task with shift 0, three seeds: the myopic run ends below half of the loss of saying 0, and R^2 "
-    "of sin(a x_n) after layer 1 is above 0.8.",
+    verdict="holds, repaired",
+    standard="The same task with shift 0, 4,000 steps at a rate of 1e-3, one seed: the best evaluation of the myopic "
+    "run is below half of the loss of saying 0; of the effect of an input on later outputs less than half goes through "
+    "the state after layer 1.",
 )
 def breadcrumbs_control(budget: Budget) -> Iterator[Check]:
-    """Where the sine is of use at its own position, myopic training computes it there, and later positions find it."""
-    for seed in range(SEEDS):
-        found, zero = losses("hidden_states", 0, seed, CONTROL_STEPS)
-        words = f"seed {seed}, {CONTROL_STEPS} steps: myopic loss against half of {zero:.4f}, the loss of saying 0"
-        yield at_most(zero / 2, found, evidence="measured", statement=words)
-        r2, _, _ = first_layer("hidden_states", 0, seed, CONTROL_STEPS)
-        words = f"seed {seed}: 1 - R^2 of sin(a x_n) after layer 1"
-        yield at_most(0.2, 1 - r2, evidence="measured", statement=words)
+    """Where the sine is of use at once, myopic training learns the sum as well; but breadcrumbs are the lesser part."""
+    task, _, result = trained("hidden_states", 0, 0, MANY, LOW_RATE)
+    zero = float(np.mean(task.zero_losses()))
+    best, last = best_and_last(result)
+    words = f"{MANY} steps: best myopic loss against half of {zero:.4f}, the loss of saying 0; last {last:.4f}"
+    yield at_most(zero / 2, best, evidence="measured", statement=words)
+    late, early = followed("hidden_states", 0, 0, MANY, LOW_RATE)
+    words = f"mean slope of later outputs on an exchanged state after layer 1; half of that on the input, {early:.2f}"
+    yield at_most(early / 2, late, evidence="measured", statement=words)
 
 
 @claim(
     "planning/probes",
     source="FutureGPT2-public; own runs",
     evidence="certified",
-    standard="The models of planning/small-machines, three seeds: R^2 of sin(a x_n) after layer 1 above 0.8 with plain "
-    "training and below 0.3 with myopic training; in the embedding and for shuffled sines at most 0.05. A state "
-    "exchanged after layer 1 moves later outputs of the plain model as predicted, within 20 % on average.",
+    standard="The models of planning/small-machines, three seeds: R^2 of sin(a x_n) after layer 1 above 0.8 with "
+    "plain training, below 0.3 with myopic training; in the embedding and for shuffled sines at most 0.05. The state "
+    "after layer 1 exchanged for that of another x_n: later outputs of the plain model follow with a mean slope above 0.8 "
+    "in the window, those of the myopic model with one below 0.1.",
 )
 def probes(budget: Budget) -> Iterator[Check]:
     """A linear probe finds the sine that later positions need after plain training and not after myopic training.
@@ -202,19 +220,21 @@ def probes(budget: Budget) -> Iterator[Check]:
     # a solve with 65 unknowns of condition number below 10 rounds at 65 * 10 * 1.1e-16 at most
     yield at_most(1e-13, left, evidence="certified", statement="gradient of the ridge loss at its closed-form minimum")
     for seed in range(SEEDS if budget != "quick" else 0):
-        plain, embedding, shuffled = first_layer(None, 1, seed)
-        myopic, *_ = first_layer("hidden_states", 1, seed)
-        words = f"seed {seed}: 1 - R^2 of sin(a x_n) after layer 1, plain"
-        yield at_most(0.2, 1 - plain, evidence="measured", statement=words)
-        words = f"seed {seed}: R^2 of sin(a x_n) after layer 1, myopic"
-        yield at_most(0.3, myopic, evidence="measured", statement=words)
-        words = f"seed {seed}: the larger R^2 of the controls, the embedding and shuffled sines, plain"
-        yield at_most(0.05, max(embedding, shuffled), evidence="measured", statement=words)
-        task, model, _ = trained(None, 1, seed)
-        effect = cached_effect(model, task, rng=seed)
-        off = float(np.abs(effect.slopes - np.array(effect.predicted)).mean())
-        words = f"seed {seed}: slopes of later outputs against the exchanged sine, mean distance from 1 or 0, plain"
-        yield at_most(0.2, off, evidence="measured", statement=words)
+        for cut, name in ((None, "plain"), ("hidden_states", "myopic")):
+            r2, embedding, shuffled = first_layer(cut, 1, seed)
+            late, early = followed(cut, 1, seed)
+            words = f"seed {seed}, {name}: R^2 of sin(a x_n) after layer 1, {r2:.3f}"
+            if cut is None:
+                yield at_most(-0.8, -r2, evidence="measured", statement=words)
+            else:
+                yield at_most(0.3, r2, evidence="measured", statement=words)
+            words = f"seed {seed}, {name}: the larger R^2 of the controls, the embedding and shuffled sines"
+            yield at_most(0.05, max(embedding, shuffled), evidence="measured", statement=words)
+            words = f"seed {seed}, {name}: mean slope of outputs on an exchanged state; on the input {early:.2f}"
+            if cut is None:
+                yield at_most(-0.8, -late, evidence="measured", statement=words)
+            else:
+                yield at_most(0.1, abs(late), evidence="measured", statement=words)
 
 
 def two_cuts() -> Iterator[Check]:
