@@ -20,7 +20,7 @@ from ntp_theory.sequence.training import Myopic, Regression, Settings, TrainResu
 RUNS = {
     "plain": (Regression(), 1, 1500, 3e-3),
     "myopic": (Myopic(Regression()), 1, 1500, 3e-3),
-    "myopic, slow": (Myopic(Regression()), 1, 4000, 1e-3),
+    "myopic, slow": (Myopic(Regression()), 1, 1500, 1e-3),
     "myopic, slow, shift 0": (Myopic(Regression()), 0, 4000, 1e-3),
 }
 

@@ -45,6 +45,7 @@ def held_out_losses(results: Mapping[str, TrainResult], zero: float | None = Non
             ax.plot(steps, [one.loss for one in result.evaluations], "o-", color=colour, label=name)
         if zero is not None:
             ax.axhline(zero, color=ORANGE, linestyle="--", label="saying 0")
+        ax.locator_params(axis="x", integer=True)
         ax.set(xlabel="steps", ylabel="held-out loss")
         ax.set_ylim(bottom=0)
         ax.legend(loc="best")
