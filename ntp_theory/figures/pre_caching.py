@@ -107,7 +107,8 @@ def cached_effects(found: Mapping[str, CachedEffect], ax: Axes | None = None) ->
         ax.step(first.distances, first.predicted, where="mid", color=ORANGE, label="all through this state")
         ax.locator_params(axis="x", integer=True)
         ax.set(xlabel="positions from the changed state", ylabel="output change by sine change")
-        ax.legend(loc="best")
+        ax.set_ylim(top=1.7)  # the legend above all points
+        ax.legend(loc="upper right")
     return ax
 
 

@@ -151,8 +151,8 @@ def small_machines(budget: Budget) -> Iterator[Check]:
     verdict="holds, repaired",
     standard="The runs of planning/small-machines, three seeds: the lower end of the 99 % interval of myopic less "
     "plain loss over 4,000 sequences is at least 0.6 of the loss of saying 0, what a fifth on either side leaves; the "
-    "best evaluation of the myopic run is within 20 % of it as well. One myopic run at a rate of 1e-3 leaves this band, at "
-    "more than twice the loss of the plain run; no outputs follow its states after layer 1.",
+    "best evaluation of the myopic run is within 20 % of it as well. One myopic run at a rate of 1e-3 leaves this "
+    "band, at more than twice the loss of the plain run; no outputs follow its states after layer 1.",
 )
 def measured_gap(budget: Budget) -> Iterator[Check]:
     """The gap at equal settings is most of the loss of saying 0; a lower rate narrows it without any pre-caching."""
