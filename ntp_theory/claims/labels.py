@@ -127,8 +127,7 @@ PENDING: tuple[str, ...] = (
     ),
     *_names(
         "planning",
-        "small-machines synthetic-task breadcrumbs-control probes measured-gap multiplication public-code rofin "
-        "crossing-path-star",
+        "multiplication public-code rofin crossing-path-star",
     ),
     *MULTI_TOKEN,
 )
