@@ -1,7 +1,19 @@
 """Tasks: they make batches and judge answers."""
 
 from .batch import Batch
+from .multiplication import Multiplication
 from .path_star import PathStar, PathStarGraph, read_graphs, write_graphs
 from .task import Task
+from .text import Text, without_repeats
 
-__all__ = ["Batch", "PathStar", "PathStarGraph", "Task", "read_graphs", "write_graphs"]
+__all__ = [
+    "Batch",
+    "Multiplication",
+    "PathStar",
+    "PathStarGraph",
+    "Task",
+    "Text",
+    "read_graphs",
+    "without_repeats",
+    "write_graphs",
+]

@@ -12,6 +12,7 @@ from torch import Tensor
 from ....doors import generator, one_of, whole
 from ....errors import UsageError
 from ..batch import Batch
+from ..splits import HELD_OUT, hashed, held_out
 from ..task import SPLITS, Task
 from .encoding import ENCODINGS
 from .graph import PathStarGraph
@@ -20,8 +21,6 @@ __all__ = ["ORDERS", "PathStar"]
 
 Nodes = NDArray[np.int64]
 ORDERS = ("forward", "reversed")
-# One instance in so many is held out; which, a hash of it decides.
-HELD_OUT = 10
 # Graphs that are made at once: arrays that stay in the cache, and in memory that is used again.
 CHUNK = 1000
 
@@ -294,11 +293,7 @@ class PathStar(Task):
         others = nodes[:, arm + 1 :].reshape(len(nodes), self.degree - 1, arm)
         order = np.argsort(others[:, :, 0], axis=1)
         sorted_arms = np.take_along_axis(others, order[:, :, None], axis=1).reshape(len(nodes), -1)
-        key = np.zeros(len(nodes), dtype=np.uint64)
-        for column in np.concatenate([nodes[:, : arm + 1], sorted_arms], axis=1).T:
-            key = _mixed(key + column.astype(np.uint64) + np.uint64(1))
-        held_out: NDArray[np.bool_] = key % np.uint64(HELD_OUT) == 0
-        return held_out
+        return held_out(hashed(np.concatenate([nodes[:, : arm + 1], sorted_arms], axis=1)))
 
 
 def _permutations(random: np.random.Generator, count: int, size: int) -> Nodes:
@@ -314,10 +309,3 @@ def _permutations(random: np.random.Generator, count: int, size: int) -> Nodes:
     keys.sort(axis=1)
     keys &= (1 << digits) - 1
     return keys
-
-
-def _mixed(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of splitmix64: a bijection of 64 bits that spreads them."""
-    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return key ^ (key >> np.uint64(31))
