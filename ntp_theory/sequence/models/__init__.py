@@ -4,6 +4,16 @@ from .embedding import LanguageModel
 from .fitting import model_for
 from .hugging_face import HuggingFace
 from .mamba import Mamba, MambaConfig
+from .myopic import Cut
 from .transformer import Transformer, TransformerConfig
 
-__all__ = ["HuggingFace", "LanguageModel", "Mamba", "MambaConfig", "Transformer", "TransformerConfig", "model_for"]
+__all__ = [
+    "Cut",
+    "HuggingFace",
+    "LanguageModel",
+    "Mamba",
+    "MambaConfig",
+    "Transformer",
+    "TransformerConfig",
+    "model_for",
+]

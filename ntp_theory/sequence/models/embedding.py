@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,9 @@ from torch import Tensor, nn
 from ...doors import whole
 from ...errors import UsageError
 from ..tasks.task import Task
+
+if TYPE_CHECKING:
+    from .myopic.cut import Cut
 
 __all__ = ["LanguageModel", "NumberEmbedding", "SlotEmbedding", "check_inputs", "embedding_for", "initialise"]
 
@@ -56,6 +59,16 @@ class LanguageModel(nn.Module, ABC):
     @abstractmethod
     def new_cache(self) -> Any:
         """What a call fills, so that the next one need only be given the tokens that follow."""
+
+    def cut(self, cut: Cut) -> AbstractContextManager[None]:
+        """While it lasts, gradients to other positions are cut, and nothing else changes, or a `Cut` says what.
+
+        Raises
+        ------
+        UsageError
+            If models of this kind have no such cut.
+        """
+        raise UsageError(f"model is {type(self).__name__}; it has no cut of gradients to other positions")
 
     @property
     def device(self) -> torch.device:

@@ -5,6 +5,7 @@ Suffixes name axes: b batch, t and s positions (of queries and keys), d width, h
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from ...doors import one_of, whole
 from ...errors import UsageError
 from .embedding import LanguageModel, check_inputs, embedding_for, initialise
+from .myopic.cut import Cut
 
 __all__ = ["KeyValueCache", "Transformer", "TransformerConfig"]
 
@@ -134,6 +136,12 @@ class Transformer(LanguageModel):
         """An empty cache."""
         return KeyValueCache()
 
+    def cut(self, cut: Cut) -> AbstractContextManager[None]:
+        """While it lasts, attention to other positions passes on only the gradients that the cut lets through."""
+        from .myopic.transformer import cut_transformer  # which needs this module
+
+        return cut_transformer(self, cut)
+
 
 class Block(nn.Module):
     """Attention and a two-layer perceptron, each on the normalised sum of what came before."""
@@ -163,17 +171,25 @@ class Attention(nn.Module):
 
     def forward(self, x_btd: Tensor, place_t: Tensor, layer: int, cache: KeyValueCache | None) -> Tensor:
         """What every position gathers from itself and those before it."""
-        b, t, d = x_btd.shape
-        qkv = self.query_key_value(x_btd).view(b, t, 3, self.heads, d // self.heads)
-        q_bhte, k_bhte, v_bhte = qkv.permute(2, 0, 3, 1, 4)
-        if self.rotary:
-            q_bhte, k_bhte = rotate(q_bhte, place_t), rotate(k_bhte, place_t)
+        t = x_btd.shape[1]
+        q_bhte, k_bhte, v_bhte = self.split(self.query_key_value(x_btd), place_t)
         k_bhse, v_bhse = cache.extend(layer, k_bhte, v_bhte) if cache else (k_bhte, v_bhte)
         s = k_bhse.shape[2]
         # with a cache, the queries are the last t of the s positions
         mask_ts = None if s == t or t == 1 else torch.ones(t, s, dtype=torch.bool, device=x_btd.device).tril(s - t)
-        y_bhte = F.scaled_dot_product_attention(q_bhte, k_bhse, v_bhse, attn_mask=mask_ts, is_causal=s == t)
-        return self.output(y_bhte.transpose(1, 2).reshape(b, t, d))  # type: ignore[no-any-return]
+        return self.merge(F.scaled_dot_product_attention(q_bhte, k_bhse, v_bhse, attn_mask=mask_ts, is_causal=s == t))
+
+    def split(self, qkv: Tensor, place_t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values (b, h, t, e) of what `query_key_value` makes (b, t, 3 d)."""
+        b, t, _ = qkv.shape
+        q_bhte, k_bhte, v_bhte = qkv.view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        if self.rotary:
+            q_bhte, k_bhte = rotate(q_bhte, place_t), rotate(k_bhte, place_t)
+        return q_bhte, k_bhte, v_bhte
+
+    def merge(self, y_bhte: Tensor) -> Tensor:
+        """What the heads have gathered, as one vector a position (b, t, d)."""
+        return self.output(y_bhte.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 
 def rotate(x_bhte: Tensor, place_t: Tensor) -> Tensor:

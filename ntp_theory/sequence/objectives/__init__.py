@@ -1,5 +1,6 @@
 """Objectives: what of the answer a model sees, and which predictions it is judged by."""
 
+from .myopic import Myopic
 from .next_token import FirstTokenOnly, MaskedTeacherForcing, TeacherForcing, Teacherless, WholeSequenceReversed
 from .objective import IGNORED, Example, Objective, position_losses
 from .regression import Regression
@@ -9,6 +10,7 @@ __all__ = [
     "Example",
     "FirstTokenOnly",
     "MaskedTeacherForcing",
+    "Myopic",
     "Objective",
     "Regression",
     "TeacherForcing",

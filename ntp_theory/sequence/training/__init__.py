@@ -3,6 +3,7 @@
 from ..objectives import (
     FirstTokenOnly,
     MaskedTeacherForcing,
+    Myopic,
     Objective,
     Regression,
     TeacherForcing,
@@ -16,6 +17,7 @@ from .settings import Settings
 __all__ = [
     "FirstTokenOnly",
     "MaskedTeacherForcing",
+    "Myopic",
     "Objective",
     "Regression",
     "Settings",
