@@ -100,7 +100,7 @@ class Text(Task):
             ]
             for split, want in (("train", True), ("test", False))
         }
-        self._starts = {split: self._places(split) for split in SPLITS}
+        self._train = self._places("train")
         # the digest tells texts of one length apart
         self._name = (
             f"Text({len(text)} characters, length={self.length}, tokens={str(tokens)!r}, stretches={self.stretches}, "
@@ -126,7 +126,11 @@ class Text(Task):
         return self._name
 
     def sample(self, n: int, rng: int | np.random.Generator = 0, *, split: str | None = None) -> Batch:
-        """n windows, drawn independently and uniformly among all places.
+        """n windows, drawn at random.
+
+        Those for training, or of both splits, are drawn independently and uniformly among all places. Those that are
+        held out do not overlap, so that as many of them as there are in `windows` count as so many sequences; beyond
+        that they come again.
 
         Parameters
         ----------
@@ -149,7 +153,11 @@ class Text(Task):
         random = generator(rng)
         if split is not None:
             one_of("split", split, SPLITS)
-        starts = np.concatenate([self._starts[name] for name in SPLITS if split in (None, name)])
+        if split == "test":
+            apart = self._places(split, every=self.length)
+            rounds = [random.permutation(apart) for _ in range(-(-n // len(apart)))]
+            return self._batch(np.concatenate(rounds)[:n])
+        starts = self._train if split == "train" else np.concatenate([self._train, self._places("test")])
         return self._batch(random.choice(starts, size=n))
 
     def windows(self, split: str = "test") -> Batch:
@@ -179,7 +187,7 @@ class Text(Task):
         """
         # windows of one key are equal but for a chance of 2^-64 a pair
         keys = hashed(np.lib.stride_tricks.sliding_window_view(self._ids, self.length))
-        return float(np.isin(keys[self._places("test", every=self.length)], keys[self._starts["train"]]).mean())
+        return float(np.isin(keys[self._places("test", every=self.length)], keys[self._train]).mean())
 
     def _places(self, split: str, every: int = 1) -> NDArray[np.int64]:
         """Where windows begin that lie within one stretch."""

@@ -62,6 +62,16 @@ def test_splits_share_no_character_and_cover_the_text(length, stretches):
     assert cut == [k * size + i for k in sorted(used) for i in range(0, size - length + 1, length)]
 
 
+def test_windows_that_are_held_out_come_again_only_when_all_have_come():
+    task = Text(VERSE, 5, stretches=10)
+    every = sorted(map(tuple, (b := task.windows()).with_tokens(b.answers).tolist()))
+    for n, again in ((len(every), 1), (2 * len(every), 2)):
+        batch = task.sample(n, rng=3, split="test")
+        assert sorted(map(tuple, batch.with_tokens(batch.answers).tolist())) == sorted(every * again)
+    some = task.sample(7, rng=4, split="test")
+    assert not torch.equal(some.answers, task.sample(7, rng=5, split="test").answers)
+
+
 def test_repeats_are_counted_and_taken_out():
     assert Text(VERSE, 16, stretches=10).repeated == 1.0
     assert Text(PLACES, 5, stretches=10).repeated == 0.0
