@@ -55,7 +55,8 @@ def dense(name: str, values: Any, ndim: int) -> NDArray[np.float64]:
     except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise DatasetError(f"{name} must be a rectangular array of real numbers ({error})") from error
     if array.ndim != ndim:
-        raise DatasetError(f"{name} must be {_SHAPES[ndim]}, got shape {array.shape}")
+        shape = _SHAPES.get(ndim, f"an array of {ndim} dimensions")
+        raise DatasetError(f"{name} must be {shape}, got shape {array.shape}")
     if array.size == 0:
         raise DatasetError(f"{name} must not be empty, got shape {array.shape}")
     if not np.isfinite(array).all():

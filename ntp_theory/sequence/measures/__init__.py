@@ -1,6 +1,7 @@
 """Measures: what a trained model does, each a function of a model and a task."""
 
 from .accuracy import Evaluation, confidence_interval, evaluate
+from .myopia import LossDifference, local_bonus, myopia_gap
 from .path_star import (
     Cheating,
     PositionLeak,
@@ -15,6 +16,7 @@ from .path_star import (
 __all__ = [
     "Cheating",
     "Evaluation",
+    "LossDifference",
     "PositionLeak",
     "cheating",
     "compounded",
@@ -22,6 +24,8 @@ __all__ = [
     "evaluate",
     "first_passage",
     "guessing_losses",
+    "local_bonus",
+    "myopia_gap",
     "plateau",
     "position_leak",
 ]

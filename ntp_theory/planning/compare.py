@@ -1,0 +1,191 @@
+"""`compare`: a run of myopic descent against what was predicted for it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..checks import Check
+from ..errors import UsageError
+from .descent import MyopicRun
+from .prediction import Prediction
+from .regression import UNIT
+
+__all__ = ["compare"]
+
+CONVERGENCE, TOY = "planning/convergence", "planning/convex-toy"
+
+
+def compare(run: MyopicRun, prediction: Prediction) -> list[Check]:
+    """Hold a run of myopic descent against its prediction.
+
+    Parameters
+    ----------
+    run : MyopicRun
+    prediction : Prediction
+        Of the same problem and step size.
+
+    Returns
+    -------
+    list of Check
+        The myopic gradient at the optimum. Where it contracts: the largest factor of a step, and the last distance
+        (certified). In every case the last error, against ``(I - eta X^T S)^n`` times the first. Where there is no
+        optimum, the shortest gradient alone.
+
+    Raises
+    ------
+    UsageError
+        If they are of different problems or step sizes.
+
+    Notes
+    -----
+    Tolerances are what rounding can do to a step and to the optimum: bounds that hold for every order of sums.
+
+    Source: `planning/convergence`, `planning/convex-toy`.
+
+    Examples
+    --------
+    >>> from ntp_theory.planning import diverging, myopic_descent, predict
+    >>> toy = diverging()
+    >>> run = myopic_descent(toy, steps=40, step_size=0.25, start=[1.0])
+    >>> for check in compare(run, predict(toy, 0.25)):
+    ...     print(check.holds, check.computed, check.statement)
+    True 0.0 myopic gradient at the predicted optimum
+    True 22569.49 error after 40 steps, in the direction predicted for it
+    """
+    if run.problem is not prediction.problem or run.step_size != prediction.step_size:
+        raise UsageError(
+            "prediction is of another problem or step size; it must be predict(run.problem, run.step_size)"
+        )
+    if prediction.optimum is None:
+        return [_no_optimum(run, prediction)]
+    contraction = _contraction(run, prediction) if prediction.factor is not None else []
+    return [_optimality(prediction), *contraction, _whole_run(run, prediction)]
+
+
+def _optimality(prediction: Prediction) -> Check:
+    """Tolerances below grow with what this leaves open."""
+    problem, optimum = prediction.problem, prediction.optimum
+    assert optimum is not None
+    size = float(problem.features.norm() * (problem.features.norm() * optimum.norm() + problem.targets.norm()))
+    # solving by orthogonal factors is exact for data that is off by this much, times a small number
+    return Check.at_most(
+        "planning/myopic-optimum",
+        0.0,
+        float(problem.diagonal_gradient(optimum).norm()),
+        slack=10 * problem.samples * problem.positions * problem.width * UNIT * size / problem.samples,
+        evidence="certified",
+        source="2404.00859 (recalled)",
+        statement="myopic gradient at the predicted optimum",
+    )
+
+
+def _contraction(run: MyopicRun, prediction: Prediction) -> list[Check]:
+    assert prediction.optimum is not None and prediction.factor is not None
+    base, slope = _rounding(prediction)
+    factor, distances = prediction.factor, prediction.distances(run.weights)
+    apart = (run.weights - prediction.optimum).flatten(1).norm(dim=1)
+    off = _optimum_error(prediction)
+    # a sum over positions of norms is at most the square root of their number times the norm of all
+    noise = run.problem.positions**0.5 * (base + slope * apart[:-1]) + (1 + factor) * off
+    excess = (distances[1:] - noise).clamp(min=0)
+    ratios = torch.where(excess > 0, excess / distances[:-1], 0.0)
+    left = factor**run.steps * float(distances[0])
+    floor = float(noise.max()) / run.problem.constants.room(run.step_size) if run.steps else off
+    return [
+        Check.at_most(
+            CONVERGENCE,
+            factor,
+            float(ratios.max()) if run.steps else 0.0,
+            evidence="certified",
+            source="2404.00859 (secondary); constants derived",
+            statement=f"factor of the distance to the optimum, largest of {run.steps} steps",
+        ),
+        Check.at_most(
+            CONVERGENCE,
+            left,
+            float(distances[-1]),
+            slack=floor,
+            evidence="certified",
+            source="2404.00859 (secondary); constants derived",
+            statement=f"distance to the optimum after {run.steps} steps",
+        ),
+    ]
+
+
+def _whole_run(run: MyopicRun, prediction: Prediction) -> Check:
+    """All of the last error, in length and direction: its difference from the predicted one is the check's error."""
+    assert prediction.optimum is not None
+    base, slope = _rounding(prediction)
+    curvature = run.problem.curvature
+    step = torch.eye(len(curvature), dtype=torch.float64) - run.step_size * curvature
+    first, last = ((run.weights[i] - prediction.optimum).flatten() for i in (0, -1))
+    rounded = slope + run.problem.smallest_curvature[1] * run.step_size + UNIT * float(step.norm())
+    power, sums, spread = _power(step, run.steps, rounded)
+    off = _optimum_error(prediction)
+    norm = float(first.norm())
+    slack = spread * norm + sums * base + (1 + float(power.norm())) * off
+    predicted = power @ first
+    # along the predicted direction, the check shows a signed length; its error is that of the whole vector
+    along = predicted / predicted.norm() if bool(predicted.any()) else predicted
+    error = float((last - predicted).norm())
+    return Check(
+        TOY,
+        float(predicted.norm()),
+        float(along @ last) if bool(predicted.any()) else error,
+        error,
+        slack,
+        error <= slack,
+        "measured",
+        "derived (proposal)",
+        0.0,
+        f"error after {run.steps} steps, in the direction predicted for it",
+    )
+
+
+def _no_optimum(run: MyopicRun, prediction: Prediction) -> Check:
+    gradients = [run.problem.diagonal_gradient(theta) for theta in run.weights]
+    shortest = min(float(gradient.norm()) for gradient in gradients)
+    noise = max(float(run.problem.gradient_rounding(theta).norm()) for theta in run.weights)
+    return Check.at_most(
+        CONVERGENCE,
+        shortest,
+        prediction.smallest_gradient,
+        slack=noise,
+        evidence="certified",
+        source="2404.00859 (secondary); constants derived",
+        statement=f"what no myopic gradient is shorter than, against the shortest of {run.steps + 1}",
+    )
+
+
+def _rounding(prediction: Prediction) -> tuple[float, float]:
+    """What rounding can add to a step at theta: at most base + slope |theta - theta~|."""
+    problem, eta = prediction.problem, prediction.step_size
+    assert prediction.optimum is not None
+    at_optimum = float(problem.gradient_rounding(prediction.optimum).norm())
+    # rounding of the gradient is a matrix of positive entries times |theta|, and a constant: |A v| <= |v| |A 1|
+    growth = float(problem.gradient_rounding(torch.ones(problem.shape)).norm())
+    size = float(prediction.optimum.norm())
+    base = eta * at_optimum + 2 * UNIT * size
+    return base, eta * growth + 2 * UNIT * (1 + eta * float(problem.curvature.norm()))
+
+
+def _optimum_error(prediction: Prediction) -> float:
+    """In the distance of the prediction."""
+    assert prediction.optimum is not None
+    bounds = prediction.problem.distance_bound(prediction.optimum)
+    return float(bounds @ prediction.position_weights[: len(bounds)])
+
+
+def _power(step: Tensor, count: int, rounded: float) -> tuple[Tensor, float, float]:
+    """``B^n``; a bound on ``sum_{j<n} |B^j|``; how far the power can move if every factor does by ``rounded``."""
+    size = len(step)
+    power, sums, spread = torch.eye(size, dtype=torch.float64), 0.0, 0.0
+    for bit in bin(count)[2:]:
+        norm = float(power.norm())
+        sums, spread, power = sums * (1 + norm), 2 * norm * spread + size * UNIT * norm**2, power @ power
+        if bit == "1":
+            norm = float(power.norm())
+            sums, spread = sums + norm, float(step.norm()) * spread + norm * rounded
+            power = power @ step
+    return power, sums, spread
