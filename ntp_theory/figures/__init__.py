@@ -1,5 +1,6 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
+from .loss_gap import gap_by_position, gap_by_size, losses_by_position
 from .panels import alignment, distance, four_panels, loss, norm
 from .path_star import accuracies, path_star_answer
 from .plane import embeddings, toy_figure
@@ -12,7 +13,10 @@ __all__ = [
     "distance",
     "embeddings",
     "four_panels",
+    "gap_by_position",
+    "gap_by_size",
     "loss",
+    "losses_by_position",
     "norm",
     "path_star_answer",
     "png",

@@ -17,6 +17,7 @@ SMALL = {
     "exact_certificates": {"contexts": 60, "tokens": 30, "dim": 16},
     "separability_phase_diagram": {"again": [(2, 1, 40, 28), (3, 2, 12, 11)]},
     "three_regimes": {"path_length": 3, "share": 0.01},
+    "real_text": {"width": 16, "layers": 1, "steps": 2, "seeds": 2, "widths": (8,)},
     "soft_labels": {"again": [("sign", 3, 1, 200)]},
 }
 SCRIPTS = sorted(FOLDER.glob("*/[!_]*.py"))

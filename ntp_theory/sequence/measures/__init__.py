@@ -12,6 +12,7 @@ from .path_star import (
     plateau,
     position_leak,
 )
+from .seeds import over_seeds
 
 __all__ = [
     "Cheating",
@@ -26,6 +27,7 @@ __all__ = [
     "guessing_losses",
     "local_bonus",
     "myopia_gap",
+    "over_seeds",
     "plateau",
     "position_leak",
 ]
