@@ -1,6 +1,7 @@
 """Measures: what a trained model does, each a function of a model and a task."""
 
 from .accuracy import Evaluation, confidence_interval, evaluate
+from .gradient_split import GradientSplit, gradient_split
 from .myopia import LossDifference, local_bonus, myopia_gap
 from .path_star import (
     Cheating,
@@ -18,12 +19,14 @@ __all__ = [
     "Cheating",
     "Evaluation",
     "LossDifference",
+    "GradientSplit",
     "PositionLeak",
     "cheating",
     "compounded",
     "confidence_interval",
     "evaluate",
     "first_passage",
+    "gradient_split",
     "guessing_losses",
     "local_bonus",
     "myopia_gap",

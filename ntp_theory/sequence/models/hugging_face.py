@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from ...doors import whole
 from ...errors import UsageError
 from .embedding import LanguageModel
+from .myopic.cut import Cut
 
 __all__ = ["HuggingFace", "Past"]
 
@@ -86,6 +88,12 @@ class HuggingFace(LanguageModel):
     def new_cache(self) -> Past:
         """Nothing yet."""
         return Past()
+
+    def cut(self, cut: Cut) -> AbstractContextManager[None]:
+        """While it lasts, attention to other positions passes on only the gradients that the cut lets through."""
+        from .myopic.hugging_face import cut_hugging_face  # which needs this module
+
+        return cut_hugging_face(self, cut)
 
     def _check_head(self) -> None:
         """Some models scale or cut their logits: what is trained must be what the model itself says."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from ...doors import whole
 from .embedding import LanguageModel, check_inputs, embedding_for, initialise
+from .myopic.cut import Cut
 
 __all__ = ["Mamba", "MambaConfig", "RecurrentState", "scan"]
 
@@ -123,6 +125,12 @@ class Mamba(LanguageModel):
         """The state before the first position."""
         return RecurrentState()
 
+    def cut(self, cut: Cut) -> AbstractContextManager[None]:
+        """While it lasts, states and convolutions pass on only the gradients that the cut lets through."""
+        from .myopic.state_space import cut_mamba  # which needs this module
+
+        return cut_mamba(self, cut)
+
 
 class SelectiveStateSpace(nn.Module):
     """``state <- exp(step A) state + step B x`` and ``y = C state + D x``, with step, B and C chosen by the input."""
@@ -146,7 +154,7 @@ class SelectiveStateSpace(nn.Module):
         x_bti = F.silu(self._convolved(x_bti.transpose(1, 2), layer, cache).transpose(1, 2))
         rank_btr, in_btn, out_btn = self.select(x_bti).split([self.rank, self.state, self.state], dim=-1)
         step_bti = F.softplus(self.step_size(rank_btr))
-        if cache is None and (kernel := fused_kernel(x_bti)) is not None:
+        if cache is None and (kernel := self.kernel(x_bti)) is not None:
             places_last = [x.to(x_bti.dtype).transpose(1, 2) for x in (x_bti, step_bti, in_btn, out_btn)]
             u_bit, step_bit, in_bnt, out_bnt = places_last
             y_bit = kernel(u_bit, step_bit, -self.log_decay.exp(), in_bnt, out_bnt, self.skip)
@@ -156,11 +164,19 @@ class SelectiveStateSpace(nn.Module):
         if cache is not None and layer < len(cache.states_bin):
             first = fresh_btin[:, :1] + keep_btin[:, :1] * cache.states_bin[layer][:, None]
             fresh_btin = torch.cat([first, fresh_btin[:, 1:]], dim=1)
-        states_btin = scan(keep_btin, fresh_btin)
+        states_btin = self.scan(keep_btin, fresh_btin)
         if cache is not None:
             _remember(cache.states_bin, layer, states_btin[:, -1])
         y_bti = (states_btin * out_btn[:, :, None, :]).sum(-1) + self.skip * x_bti
         return self.output(y_bti * F.silu(gate_bti))  # type: ignore[no-any-return]
+
+    def kernel(self, x: Tensor) -> Callable[..., Tensor] | None:
+        """The `fused_kernel`, in place of what follows."""
+        return fused_kernel(x)
+
+    def scan(self, keep: Tensor, fresh: Tensor) -> Tensor:
+        """The `scan`."""
+        return scan(keep, fresh)
 
     def _convolved(self, x_bit: Tensor, layer: int, cache: RecurrentState | None) -> Tensor:
         """The causal convolution, which begins with what the cache holds, or with zeros."""

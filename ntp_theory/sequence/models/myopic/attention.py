@@ -137,7 +137,7 @@ def joined_attention(q: Tensor, k: Tensor, v: Tensor, k_others: Tensor, v_others
     return read.masked_fill(own_ts, 0.0) @ v_others + (read * own_ts).sum(-1, keepdim=True) * v
 
 
-def lone_attention(q: Tensor, k: Tensor, v: Tensor, place_t: Tensor) -> Tensor:
+def lone_attention(q: Tensor, k: Tensor, v: Tensor, place_t: Tensor, *, scale: float | None = None) -> Tensor:
     """Attention to the own key and value and to zeros at the positions before: ``v e^s / (e^s + t)`` at position t.
 
     Parameters
@@ -145,6 +145,8 @@ def lone_attention(q: Tensor, k: Tensor, v: Tensor, place_t: Tensor) -> Tensor:
     q, k, v : Tensor (b, h, t, e)
     place_t : Tensor (t,)
         How many positions come before.
+    scale : float, optional
+        Of the scores; ``1 / sqrt(e)`` if None.
 
     Returns
     -------
@@ -156,5 +158,5 @@ def lone_attention(q: Tensor, k: Tensor, v: Tensor, place_t: Tensor) -> Tensor:
     >>> lone_attention(0 * one, one, one, torch.arange(2)).flatten().tolist()
     [1.0, 0.5]
     """
-    own_score = (q * k).sum(-1, keepdim=True) / math.sqrt(q.shape[-1])
+    own_score = (q * k).sum(-1, keepdim=True) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
     return torch.sigmoid(own_score - place_t[:, None].to(own_score.dtype).log()) * v

@@ -14,7 +14,7 @@ from ....doors import one_of, share, whole
 from ....errors import UsageError
 from ..embedding import LanguageModel
 
-__all__ = ["Cut", "replaced"]
+__all__ = ["Cut", "joined", "replaced"]
 
 PLACES = ("hidden_states", "keys_values", "zero")
 
@@ -33,7 +33,8 @@ class Cut:
     beta : float
         Every gradient to another position is multiplied by it: 0 is the cut, 1 is no cut (`planning/code-options`).
     window : int
-        How many positions right before its own are read with their whole gradient, in every layer.
+        How many positions right before its own are read with their whole gradient, in every layer; in `Mamba` both by
+        the convolution and by the state.
     past : LanguageModel, optional
         A model of the same sizes, which is not trained: what its attention reads, its normalised hidden states, stands
         in for that of the other positions (`planning/local-bonus`). With "hidden_states" the reader makes keys and
@@ -82,7 +83,7 @@ class Cut:
         """How much of its gradient position t passes on to position s, (t, s), both of a length."""
         place_t = torch.arange(length, device=like.device)
         near_ts = place_t[:, None] - place_t[None, :] <= self.window
-        return torch.where(near_ts, 1.0, self.beta).to(like.dtype)
+        return torch.full(near_ts.shape, self.beta, device=like.device, dtype=like.dtype).masked_fill_(near_ts, 1.0)
 
 
 @contextmanager
@@ -96,3 +97,18 @@ def replaced(where: list[tuple[Any, str, Any]]) -> Iterator[None]:
     finally:
         for owner, name, value in before:
             delattr(owner, name) if value is None else setattr(owner, name, value)
+
+
+def joined(one: Tensor, other: Tensor) -> Tensor:
+    """The first of two tensors of equal value; gradients go to both."""
+    return _Joined.apply(one, other)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _Joined(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, one: Tensor, other: Tensor) -> Tensor:
+        return one.view_as(one)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        return gradient, gradient

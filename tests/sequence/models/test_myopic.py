@@ -1,0 +1,310 @@
+"""Cuts: values bit for bit, gradients against automatic differentiation of the printed formulas, and what leaks."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ntp_theory.errors import UsageError
+from ntp_theory.sequence.decoding import greedy
+from ntp_theory.sequence.models import Cut, LanguageModel, Transformer
+from ntp_theory.sequence.models.myopic import attention, state_space
+from ntp_theory.sequence.models.myopic.attention import joined_attention, lone_attention
+from tests.sequence.models.cuts import (
+    LENGTH,
+    MODELS,
+    VOCAB,
+    apart,
+    as_printed,
+    gradients,
+    loss_of,
+    model_of,
+    tokens_of,
+)
+
+every_model = pytest.mark.parametrize("name", MODELS)
+both_cuts = pytest.mark.parametrize("at", ["hidden_states", "keys_values"])
+TRANSFORMERS = ["learned", "rotary"]
+# A gradient is a sum of some thousand products of numbers near 1; float64 rounds each by 1e-16.
+ROUNDING = 1e-12
+cuts = st.builds(
+    Cut,
+    st.sampled_from(["hidden_states", "keys_values"]),
+    beta=st.sampled_from([0.0, 0.0, 0.3, 1.0]),
+    window=st.sampled_from([0, 0, 1, 2, LENGTH]),
+)
+
+
+def crossing(model, cut, length=LENGTH):
+    """The largest gradient of a loss at one position in what another position brings into any layer."""
+    states = []
+    layers = model.blocks if isinstance(model, Transformer) else model.norms
+    hooks = [x.register_forward_pre_hook(lambda _, a: states.append(a[0]) or a[0].retain_grad()) for x in layers]
+    with model.cut(cut):
+        logits = model(tokens_of(length))
+    for hook in hooks:
+        hook.remove()
+    assert len(states) == len(layers)
+    found = torch.zeros(length, length)
+    for t in range(length):
+        for state in states:
+            state.grad = None
+        loss_of(logits, t).backward(retain_graph=True)
+        for state in states:
+            found[t] = torch.maximum(found[t], state.grad.abs().amax((0, 2)))
+    return found
+
+
+@every_model
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@given(cut=cuts, length=st.integers(1, LENGTH), seed=st.integers(0, 100))
+def test_values_are_those_of_the_plain_model(name, dtype, cut, length, seed):
+    """Bit for bit, with and without gradients, and plain afterwards."""
+    model, tokens = model_of(name, seed, dtype), tokens_of(length, seed)
+    plain = model(tokens)
+    with model.cut(cut):
+        assert torch.equal(model(tokens), plain)
+        with torch.no_grad():
+            assert torch.equal(model(tokens), plain)
+        with model.asked():
+            assert torch.equal(model(tokens, model.new_cache()), model(tokens))
+    assert not any("forward" in module.__dict__ or "features" in module.__dict__ for module in model.modules())
+
+
+@every_model
+@both_cuts
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_no_gradient_crosses_positions(name, at, dtype):
+    """It is 0 in every bit at the input of every layer; the own position's is not."""
+    found = crossing(model_of(name, 0, dtype), Cut(at))
+    assert torch.equal(found, found.diag().diag()) and bool((found.diag() > 0).all())
+
+
+@every_model
+@both_cuts
+def test_a_window_reaches_so_many_positions_back_in_every_layer(name, at):
+    """A layer of Mamba reads other positions twice, in its convolution and in its state."""
+    found = crossing(model_of(name, layers=2), Cut(at, window=1))
+    lag = torch.arange(LENGTH)[:, None] - torch.arange(LENGTH)
+    assert torch.equal(found > 0, (lag >= 0) & (lag <= (4 if name == "mamba" else 2)))
+
+
+@every_model
+@given(cut=cuts, length=st.integers(1, 6), seed=st.integers(0, 100))
+@settings(max_examples=15)
+def test_gradients_are_those_of_the_printed_formula(name, cut, length, seed):
+    """Detached copies and automatic differentiation, without any code of the cuts."""
+    model, tokens = model_of(name, seed), tokens_of(length, seed)
+    found = gradients(model, tokens, cut)
+    model.zero_grad()
+    with as_printed(model, cut):
+        loss_of(model(tokens)).backward()
+    assert apart(found, {key: p.grad for key, p in model.named_parameters()}) < ROUNDING
+
+
+@every_model
+@both_cuts
+@pytest.mark.parametrize("options", [{"beta": 1.0}, {"window": LENGTH - 1}, {"beta": 0.5, "window": 50}])
+def test_what_cuts_nothing_is_plain(name, at, options):
+    model, tokens = model_of(name), tokens_of()
+    assert apart(gradients(model, tokens, Cut(at, **options)), gradients(model, tokens)) < ROUNDING
+    assert apart(gradients(model, tokens, Cut(at)), gradients(model, tokens)) > 0.01
+
+
+@every_model
+def test_two_definitions(name):
+    """In one layer: what reads keeps its whole gradient in the first, what is read has that of the second."""
+    model, tokens = model_of(name, layers=1), tokens_of()
+    plain, first, second = (gradients(model, tokens, c) for c in (None, Cut(), Cut("keys_values")))
+    reader = {key for key in plain if key.startswith(("blocks.0.attention.", "mixers.0."))}
+    inputs = {key for key in plain if key.startswith(("embedding", "positions", "blocks.0.attention_norm", "norms.0"))}
+    assert reader and inputs
+    for keys, like in ((reader, plain), (inputs, second)):
+        assert apart({key: first[key] for key in keys}, {key: like[key] for key in keys}) < ROUNDING
+    differing = {key for key in reader if apart({"": plain[key]}, {"": second[key]}) > 0.01}
+    keys_and_values = {"blocks.0.attention.query_key_value.weight"} if name != "mamba" else {"mixers.0.input.weight"}
+    assert differing >= keys_and_values
+    if name != "mamba":  # the bias of a key moves all scores of a query alike
+        queries = slice(0, 8)
+        weight = "blocks.0.attention.query_key_value.weight"
+        assert apart({"": plain[weight][queries]}, {"": second[weight][queries]}) < ROUNDING
+
+
+@both_cuts
+@pytest.mark.parametrize("name", TRANSFORMERS)
+def test_finite_differences(name, at):
+    """Of the loss of a reader whose past is a frozen copy, along random directions; central, so to second order.
+
+    With steps of 1e-5 the remainder is some 1e-10 of third derivatives, and rounding 1e-16 / 1e-5.
+    """
+    model, tokens, step = model_of(name), tokens_of(), 1e-5
+    frozen = copy.deepcopy(model)
+    found, plain = gradients(model, tokens, Cut(at)), gradients(model, tokens)
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        along = {key: torch.randn(p.shape, generator=generator).double() for key, p in model.named_parameters()}
+        for table in [key for key in along if key.startswith("embedding")]:
+            along[table][VOCAB - 1] = 0  # the empty token's is 0 and stays so
+        losses = []
+        for sign in (1, -1):
+            moved = copy.deepcopy(model)
+            with torch.no_grad():
+                for key, p in moved.named_parameters():
+                    p += sign * step * along[key]
+                with moved.cut(Cut(at, past=frozen)):
+                    losses.append(float(loss_of(moved(tokens))))
+        slope = (losses[0] - losses[1]) / (2 * step)
+        myopic, whole = (sum(float((g[key] * along[key]).sum()) for key in along) for g in (found, plain))
+        assert abs(slope - myopic) < 1e-6 * max(1, abs(myopic)) and abs(slope - whole) > 0.01 * abs(whole)
+
+
+@every_model
+@both_cuts
+def test_a_leak_in_one_layer_is_caught(name, at, monkeypatch):
+    """Keys of the second layer alone, or its state, pass on their whole gradient."""
+    owner, what = (state_space._CutScan, "backward") if name == "mamba" else (attention, "_passed")
+    right, calls = getattr(owner, what), []
+
+    def leaking(*inputs, **options):
+        calls.append(1)
+        if len(calls) % 2 == 0:  # the way back comes to the second layer first
+            return right(*inputs, **options)
+        if name == "mamba":
+            inputs[0].cut = Cut(beta=1.0)
+            return right(*inputs, **options)
+        read, to_scores, q, *_ = inputs
+        whole = to_scores.clone().mT @ q
+        _, *others = right(*inputs, **options)
+        return whole, *others
+
+    monkeypatch.setattr(owner, what, staticmethod(leaking))
+    model = model_of(name)
+    found = crossing(model, Cut(at))
+    assert calls and bool((found.tril(-1) > 0).any()) and bool((found.triu(1) == 0).all())
+
+
+@every_model
+@both_cuts
+def test_mixed_precision(name, at):
+    """The values of the plain model in bfloat16, and gradients off by its rounding of 2^-8 in some layers."""
+    model, tokens = model_of(name, dtype=torch.float32), tokens_of()
+    exact = gradients(model, tokens, Cut(at))
+    with torch.autocast("cpu", torch.bfloat16):
+        plain = model(tokens)
+        with model.cut(Cut(at)):
+            cut = model(tokens)
+    assert torch.equal(plain, cut)
+    model.zero_grad()
+    loss_of(cut.float()).backward()
+    assert apart({key: p.grad for key, p in model.named_parameters()}, exact) < 0.1
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+class TestBigram:
+    def test_logits_are_of_the_own_token_and_position_alone(self, name):
+        model, tokens = model_of(name), tokens_of()
+        with torch.no_grad(), model.cut(Cut("zero")):
+            logits = model(tokens)
+            for t in range(LENGTH):
+                other = tokens_of(seed=1)
+                other[:, t] = tokens[:, t]
+                assert torch.equal(model(other)[:, t], logits[:, t])
+            assert not torch.equal(logits, model(tokens.flip(1)).flip(1)), "the position counts"
+
+    def test_zeros_are_read_and_not_masked(self, name):
+        """A softmax over a score of 0 at each of t positions, and the own score."""
+        q, k, v = torch.randn(3, 2, 2, LENGTH, 4, generator=torch.Generator().manual_seed(0)).double()
+        zeros = torch.zeros_like(k)
+        found = lone_attention(q, k, v, torch.arange(LENGTH))
+        assert float((found - joined_attention(q, k, v, zeros, zeros)).abs().max()) < 1e-14
+        assert torch.equal(found[:, :, 0], v[:, :, 0]) and bool((found[:, :, 1:].abs() < v[:, :, 1:].abs()).all())
+
+    def test_it_decodes_what_it_says(self, name):
+        model, prompt = model_of(name, slots=1, null=None), tokens_of(3)[:, :, 0]
+        with model.cut(Cut("zero")):
+            said = greedy(model, prompt, 4)
+            with torch.no_grad():
+                assert torch.equal(model(torch.cat([prompt, said], 1))[:, 2:-1].argmax(-1), said)
+
+
+@pytest.mark.parametrize("name", TRANSFORMERS)
+@both_cuts
+class TestPast:
+    def test_of_an_equal_model_nothing_changes(self, name, at):
+        """And the gradient is the myopic one: `planning/local-bonus` starts at the model's own loss."""
+        model, tokens = model_of(name), tokens_of()
+        past = copy.deepcopy(model)
+        with torch.no_grad(), model.cut(Cut(at, past=past)):
+            assert float((model(tokens) - past(tokens)).abs().max()) < ROUNDING
+        found = gradients(model, tokens, Cut(at, past=past))
+        assert apart(found, gradients(model, tokens, Cut(at))) < ROUNDING
+        assert all(p.grad is None for p in past.parameters())
+
+    def test_another_past_counts(self, name, at):
+        """From the second position on; the first reads itself alone."""
+        model, other, tokens = model_of(name), model_of(name, seed=1), tokens_of()
+        with torch.no_grad(), model.cut(Cut(at, past=other)):
+            found = model(tokens)
+        with torch.no_grad():
+            change = (found - model(tokens)).abs().amax((0, 2))
+        assert float(change[0]) < ROUNDING and bool((change[1:] > 1e-3).all())
+
+    def test_it_decodes_what_it_says(self, name, at):
+        model, other = (model_of(name, seed, slots=1, null=None) for seed in (0, 1))
+        prompt = tokens_of(3)[:, :, 0]
+        with model.cut(Cut(at, past=other)):
+            said = greedy(model, prompt, 4)
+            with torch.no_grad():
+                assert torch.equal(model(torch.cat([prompt, said], 1))[:, 2:-1].argmax(-1), said)
+        assert "features" not in model.__dict__ and "new_cache" not in model.__dict__
+
+
+def test_cuts_within_cuts_and_errors_within_them():
+    model, tokens = model_of("learned"), tokens_of()
+    outer = gradients(model, tokens, Cut("keys_values"))
+    with model.cut(Cut("keys_values")):
+        with pytest.raises(ZeroDivisionError), model.cut(Cut()):
+            _ = 1 / 0
+        model.zero_grad()
+        loss_of(model(tokens)).backward()
+    assert apart(outer, {key: p.grad for key, p in model.named_parameters()}) == 0
+    assert apart(gradients(model, tokens), outer) > 0.01
+
+
+class NoCut(LanguageModel):
+    features = new_cache = None
+
+
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: Cut("everything"), "cut is 'everything'; it must be one of"),
+        (lambda: Cut(beta=1.5), "beta is 1.5"),
+        (lambda: Cut(window=-1), "window is -1"),
+        (lambda: Cut("zero", beta=0.5), "no beta, window or past goes with it"),
+        (lambda: Cut("zero", past=model_of("learned")), "no beta, window or past goes with it"),
+        (lambda: Cut(window=2, past=model_of("learned")), "no beta or window goes with it"),
+        (lambda: Cut(past="gpt2"), "past is str; it must be a LanguageModel"),
+        (lambda: NoCut().cut(Cut()), "model is NoCut; it has no cut"),
+    ],
+)
+def test_what_is_no_cut(make, message):
+    with pytest.raises(UsageError, match=message):
+        make()
+
+
+def test_cuts_that_a_model_has_not():
+    model, mamba = model_of("learned"), model_of("mamba")
+    for reader, cut, message in [
+        (mamba, Cut("zero"), "cut is 'zero'; model is Mamba"),
+        (mamba, Cut(past=model_of("mamba")), "past is given; model is Mamba"),
+        (model, Cut(past=model), "past is the model itself"),
+        (model, Cut(past=mamba), "it must have the sizes of"),
+        (model, Cut(past=model_of("rotary")), "it must have the sizes of"),
+    ]:
+        with pytest.raises(UsageError, match=message), reader.cut(cut):
+            pass
