@@ -18,8 +18,8 @@ from .seeds import over_seeds
 __all__ = [
     "Cheating",
     "Evaluation",
-    "LossDifference",
     "GradientSplit",
+    "LossDifference",
     "PositionLeak",
     "cheating",
     "compounded",
