@@ -1,6 +1,6 @@
 """Every labelled statement that the library can check, and the checks; importing a paper registers its claims."""
 
-from . import bias, classical, geometry, pitfalls, steepest
+from . import bias, classical, geometry, pitfalls, planning, steepest
 from .labels import IMPLICIT_BIAS, LABELS, MULTI_TOKEN, PAPERS, PATH_STAR_AND_PLANNING, PENDING
 from .registry import BUDGETS, Budget, Claim, Verdict, check, clear_cache, labels, record, records
 
@@ -22,6 +22,7 @@ __all__ = [
     "geometry",
     "labels",
     "pitfalls",
+    "planning",
     "record",
     "records",
     "steepest",

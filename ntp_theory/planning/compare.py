@@ -8,8 +8,9 @@ from torch import Tensor
 from ..checks import Check
 from ..errors import UsageError
 from .descent import MyopicRun
+from .losses import PositionLosses
 from .prediction import Prediction
-from .regression import UNIT
+from .regression import UNIT, PositionRegression
 
 __all__ = ["compare"]
 
@@ -30,7 +31,8 @@ def compare(run: MyopicRun, prediction: Prediction) -> list[Check]:
     list of Check
         The myopic gradient at the optimum. Where it contracts: the largest factor of a step, and the last distance
         (certified). In every case the last error, against ``(I - eta X^T S)^n`` times the first. Where there is no
-        optimum, the shortest gradient alone.
+        optimum, the shortest gradient alone. Of `PositionLosses`: the factor and the last distance, measured, as
+        nothing is known of the rounding of their gradients; no check where nothing is predicted.
 
     Raises
     ------
@@ -57,15 +59,18 @@ def compare(run: MyopicRun, prediction: Prediction) -> list[Check]:
         raise UsageError(
             "prediction is of another problem or step size; it must be predict(run.problem, run.step_size)"
         )
+    problem = run.problem
+    if isinstance(problem, PositionLosses):
+        return _as_measured(run, prediction)
     if prediction.optimum is None:
-        return [_no_optimum(run, prediction)]
-    contraction = _contraction(run, prediction) if prediction.factor is not None else []
-    return [_optimality(prediction), *contraction, _whole_run(run, prediction)]
+        return [_no_optimum(problem, run, prediction)]
+    contraction = _contraction(problem, run, prediction) if prediction.factor is not None else []
+    return [_optimality(problem, prediction), *contraction, _whole_run(problem, run, prediction)]
 
 
-def _optimality(prediction: Prediction) -> Check:
+def _optimality(problem: PositionRegression, prediction: Prediction) -> Check:
     """Tolerances below grow with what this leaves open."""
-    problem, optimum = prediction.problem, prediction.optimum
+    optimum = prediction.optimum
     assert optimum is not None
     size = float(problem.features.norm() * (problem.features.norm() * optimum.norm() + problem.targets.norm()))
     # solving by orthogonal factors is exact for data that is off by this much, times a small number
@@ -80,18 +85,18 @@ def _optimality(prediction: Prediction) -> Check:
     )
 
 
-def _contraction(run: MyopicRun, prediction: Prediction) -> list[Check]:
+def _contraction(problem: PositionRegression, run: MyopicRun, prediction: Prediction) -> list[Check]:
     assert prediction.optimum is not None and prediction.factor is not None
-    base, slope = _rounding(prediction)
+    base, slope = _rounding(problem, prediction)
     factor, distances = prediction.factor, prediction.distances(run.weights)
     apart = (run.weights - prediction.optimum).flatten(1).norm(dim=1)
     off = _optimum_error(prediction)
     # a sum over positions of norms is at most the square root of their number times the norm of all
-    noise = run.problem.positions**0.5 * (base + slope * apart[:-1]) + (1 + factor) * off
+    noise = problem.positions**0.5 * (base + slope * apart[:-1]) + (1 + factor) * off
     excess = (distances[1:] - noise).clamp(min=0)
     ratios = torch.where(excess > 0, excess / distances[:-1], 0.0)
     left = factor**run.steps * float(distances[0])
-    floor = float(noise.max()) / run.problem.constants.room(run.step_size) if run.steps else off
+    floor = float(noise.max()) / problem.constants.room(run.step_size) if run.steps else off
     return [
         Check.at_most(
             CONVERGENCE,
@@ -113,14 +118,31 @@ def _contraction(run: MyopicRun, prediction: Prediction) -> list[Check]:
     ]
 
 
-def _whole_run(run: MyopicRun, prediction: Prediction) -> Check:
+def _as_measured(run: MyopicRun, prediction: Prediction) -> list[Check]:
+    """While distances are above the square root of rounding, gradients keep half of their digits or more."""
+    if prediction.factor is None or prediction.optimum is None:
+        return []
+    distances, half = prediction.distances(run.weights), UNIT**0.5
+    least = half * (float(distances[0]) + float(prediction.optimum.norm())) + _optimum_error(prediction)
+    ratios = (distances[1:] / distances[:-1])[distances[:-1] > least]
+    largest = float(ratios.max()) if len(ratios) else 0.0
+    words = f"factor of the distance to the optimum, largest of {len(ratios)} steps"
+    after = f"distance to the optimum after {run.steps} steps"
+    left = prediction.factor**run.steps * float(distances[0])
+    return [
+        Check.at_most(CONVERGENCE, prediction.factor, largest, slack=half, evidence="measured", statement=words),
+        Check.at_most(CONVERGENCE, left, float(distances[-1]), slack=least, evidence="measured", statement=after),
+    ]
+
+
+def _whole_run(problem: PositionRegression, run: MyopicRun, prediction: Prediction) -> Check:
     """All of the last error, in length and direction: its difference from the predicted one is the check's error."""
     assert prediction.optimum is not None
-    base, slope = _rounding(prediction)
-    curvature = run.problem.curvature
+    base, slope = _rounding(problem, prediction)
+    curvature = problem.curvature
     step = torch.eye(len(curvature), dtype=torch.float64) - run.step_size * curvature
     first, last = ((run.weights[i] - prediction.optimum).flatten() for i in (0, -1))
-    rounded = slope + run.problem.smallest_curvature[1] * run.step_size + UNIT * float(step.norm())
+    rounded = slope + problem.smallest_curvature[1] * run.step_size + UNIT * float(step.norm())
     power, sums, spread = _power(step, run.steps, rounded)
     off = _optimum_error(prediction)
     norm = float(first.norm())
@@ -143,10 +165,10 @@ def _whole_run(run: MyopicRun, prediction: Prediction) -> Check:
     )
 
 
-def _no_optimum(run: MyopicRun, prediction: Prediction) -> Check:
-    gradients = [run.problem.diagonal_gradient(theta) for theta in run.weights]
+def _no_optimum(problem: PositionRegression, run: MyopicRun, prediction: Prediction) -> Check:
+    gradients = [problem.diagonal_gradient(theta) for theta in run.weights]
     shortest = min(float(gradient.norm()) for gradient in gradients)
-    noise = max(float(run.problem.gradient_rounding(theta).norm()) for theta in run.weights)
+    noise = max(float(problem.gradient_rounding(theta).norm()) for theta in run.weights)
     return Check.at_most(
         CONVERGENCE,
         shortest,
@@ -158,9 +180,9 @@ def _no_optimum(run: MyopicRun, prediction: Prediction) -> Check:
     )
 
 
-def _rounding(prediction: Prediction) -> tuple[float, float]:
+def _rounding(problem: PositionRegression, prediction: Prediction) -> tuple[float, float]:
     """What rounding can add to a step at theta: at most base + slope |theta - theta~|."""
-    problem, eta = prediction.problem, prediction.step_size
+    eta = prediction.step_size
     assert prediction.optimum is not None
     at_optimum = float(problem.gradient_rounding(prediction.optimum).norm())
     # rounding of the gradient is a matrix of positive entries times |theta|, and a constant: |A v| <= |v| |A 1|

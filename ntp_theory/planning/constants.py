@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..doors import positive
@@ -118,6 +119,32 @@ class Constants:
             return 1.0
         room = self._one_step_room(step_size)
         return room / (room + 2 * float(step_size) * self.coupling)
+
+    def distance_bound(self, gradients: Sequence[float]) -> list[float]:
+        """How far weights can be from the myopic optimum whose myopic gradients are this long, at most.
+
+        Parameters
+        ----------
+        gradients : sequence of float
+            Norms: one a position, or one alone if tied.
+
+        Returns
+        -------
+        list of float
+            A position's distance is at most what its gradient and the distances of its past account for; inf without a
+            forward bias.
+
+        Examples
+        --------
+        >>> Constants(tied=False, convexity=2.0, smoothness=2.0, coupling=4.0).distance_bound([1.0, 1.0])
+        [0.5, 1.5]
+        """
+        if not self.forward_bias:
+            return [math.inf] * len(gradients)
+        found: list[float] = []
+        for size in gradients:
+            found.append((size + (0.0 if self.tied else self.coupling * sum(found))) / self.bias)
+        return found
 
     def _one_step_room(self, step_size: float) -> float:
         """1 - rho."""

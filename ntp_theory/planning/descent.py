@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..doors import positive, whole
+from .losses import PositionLosses
 from .prediction import predict
 from .regression import PositionRegression
+from .weights import as_weights
 
 __all__ = ["MyopicRun", "myopic_descent"]
 
@@ -22,13 +24,13 @@ class MyopicRun:
 
     Attributes
     ----------
-    problem : PositionRegression
+    problem : PositionRegression or PositionLosses
     step_size : float
     weights : Tensor (n + 1, width) or (n + 1, positions, width)
         At the start and after each of the n steps.
     """
 
-    problem: PositionRegression
+    problem: PositionRegression | PositionLosses
     step_size: float
     weights: Tensor
 
@@ -49,7 +51,7 @@ class MyopicRun:
 
 
 def myopic_descent(
-    problem: PositionRegression,
+    problem: PositionRegression | PositionLosses,
     *,
     steps: int,
     step_size: float | None = None,
@@ -59,7 +61,7 @@ def myopic_descent(
 
     Parameters
     ----------
-    problem : PositionRegression
+    problem : PositionRegression or PositionLosses
     steps : int
     step_size : float, optional
         That of `predict` if not given.
@@ -92,7 +94,9 @@ def myopic_descent(
     """
     count = whole("steps", steps, at_least=0)
     eta = predict(problem).step_size if step_size is None else positive("step_size", step_size)
-    theta = torch.zeros(problem.shape, dtype=torch.float64) if start is None else problem.as_weights(start, "start")
+    theta = (
+        torch.zeros(problem.shape, dtype=torch.float64) if start is None else as_weights(start, problem.shape, "start")
+    )
     visited = [theta]
     for _ in range(count):
         theta = theta - eta * problem.diagonal_gradient(theta)

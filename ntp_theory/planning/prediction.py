@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..doors import positive
+from .losses import PositionLosses
 from .regression import PositionRegression
 
 __all__ = ["Prediction", "predict"]
@@ -19,12 +21,12 @@ class Prediction:
 
     Attributes
     ----------
-    problem : PositionRegression
+    problem : PositionRegression or PositionLosses
     step_size : float
     case : str
         "contracts": every step brings weights nearer to the optimum by at least ``factor``. "converges": they get
         there, but distances may grow at first. "diverges": from almost every start. "no optimum": there is none, or
-        no unique one.
+        no unique one. "unknown": the constants do not say; of `PositionLosses` alone.
     reason : str
         Why, in words.
     optimum : Tensor or None
@@ -35,16 +37,17 @@ class Prediction:
     discount : float
         t; 1 for tied weights, where the distance is the Euclidean one.
     rate : float
-        Spectral radius of ``I - eta X^T S``: what distances shrink by in the long run, or grow by.
+        Spectral radius of ``I - eta X^T S``: what distances shrink by in the long run, or grow by; nan for
+        `PositionLosses`, of which the factor alone is known.
     largest_step : float
         Below it every step contracts for certain; 0 without a forward bias.
     stability_limit : float
-        Below it descent converges, above it it diverges; 0 if it always diverges.
+        Below it descent converges, above it it diverges; 0 if it always diverges, nan for `PositionLosses`.
     smallest_gradient : float
         What no myopic gradient is shorter than: positive exactly if there is no optimum.
     """
 
-    problem: PositionRegression
+    problem: PositionRegression | PositionLosses
     step_size: float
     case: str
     reason: str
@@ -69,22 +72,20 @@ class Prediction:
 
     def summary(self) -> str:
         """Case, reason and rates, a line each."""
-        lines = [
-            f"myopic descent, step size {self.step_size:.4g}: {self.case}",
-            self.reason,
-            f"long-run rate {self.rate:.6g}; stable below step size {self.stability_limit:.4g}",
-        ]
+        lines = [f"myopic descent, step size {self.step_size:.4g}: {self.case}", self.reason]
+        if not math.isnan(self.rate):
+            lines.append(f"long-run rate {self.rate:.6g}; stable below step size {self.stability_limit:.4g}")
         if self.factor is not None:
             lines.append(f"certified factor {self.factor:.6g} a step, below step size {self.largest_step:.4g}")
         return "\n".join(lines)
 
 
-def predict(problem: PositionRegression, step_size: float | None = None) -> Prediction:
+def predict(problem: PositionRegression | PositionLosses, step_size: float | None = None) -> Prediction:
     """Where myopic descent with a constant step size goes.
 
     Parameters
     ----------
-    problem : PositionRegression
+    problem : PositionRegression or PositionLosses
     step_size : float, optional
         The one whose certified factor is least; without a forward bias half the `stability_limit`, or one over the
         smoothness where nothing is stable.
@@ -111,6 +112,8 @@ def predict(problem: PositionRegression, step_size: float | None = None) -> Pred
     >>> predict(diverging()).case, predict(diverging(tied=False)).case
     ('diverges', 'contracts')
     """
+    if isinstance(problem, PositionLosses):
+        return _by_constants(problem, step_size)
     constants, eigenvalues = problem.constants, _eigenvalues(problem)
     # the door sees to untied weights; with tied ones a small number may be rounding
     rounding = problem.smallest_curvature[1] if problem.tied else 0.0
@@ -167,7 +170,34 @@ def predict(problem: PositionRegression, step_size: float | None = None) -> Pred
     )
 
 
-def _more(problem: PositionRegression) -> str:
+def _by_constants(problem: PositionLosses, step_size: float | None) -> Prediction:
+    """Of any losses: what the theorem says, or nothing."""
+    constants = problem.constants
+    safe = constants.largest_step
+    eta = (safe / 2 or 1 / constants.smoothness) if step_size is None else positive("step_size", step_size)
+    sure = eta < safe
+    if sure:
+        reason = f"forward bias {constants.bias:.4g} > 0" if problem.tied else "weights of their own always converge"
+    elif constants.forward_bias:
+        reason = f"only below a step size of {safe:.4g} every step is sure to contract"
+    else:
+        reason = f"no forward bias: {_more(problem)}; it may diverge, as `diverging` does"
+    return Prediction(
+        problem,
+        eta,
+        "contracts" if sure else "unknown",
+        reason,
+        problem.myopic_optimum if constants.forward_bias else None,
+        constants.factor(eta) if sure else None,
+        constants.discount(eta) if sure else 1.0,
+        math.nan,
+        safe,
+        math.nan,
+        0.0,
+    )
+
+
+def _more(problem: PositionRegression | PositionLosses) -> str:
     constants = problem.constants
     return f"the coupling {constants.coupling:.4g} with the past is against a convexity of {constants.convexity:.4g}"
 

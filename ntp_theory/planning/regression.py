@@ -12,6 +12,7 @@ from torch import Tensor
 from ..doors import dense, generator, number, whole
 from ..errors import DatasetError, UsageError
 from .constants import Constants
+from .weights import as_weights
 
 __all__ = ["PositionRegression"]
 
@@ -54,17 +55,7 @@ class PositionRegression:
     """
 
     def __init__(self, features: ArrayLike | Tensor, targets: ArrayLike | Tensor, *, tied: bool = False) -> None:
-        x, y = dense("features", features, 4), dense("targets", targets, 2)
-        if x.shape[:2] != y.shape or x.shape[1] != x.shape[2]:
-            raise DatasetError(
-                f"features has shape {x.shape} and targets {y.shape}; they must be (samples, positions, positions, "
-                "width) and (samples, positions)"
-            )
-        future = np.triu(np.abs(x).max(axis=(0, 3)), 1)
-        if future.any():
-            k, i = (int(n) for n in np.argwhere(future)[0])
-            raise DatasetError(f"features[:, {k}, {i}] is not 0; position {k} must not read position {i}, its future")
-        self.features, self.targets, self.tied = torch.from_numpy(x), torch.from_numpy(y), bool(tied)
+        (self.features, self.targets), self.tied = as_samples(features, targets), bool(tied)
         for where, own in self._own_parts():
             if (rank := int(torch.linalg.matrix_rank(own))) < self.width:
                 raise DatasetError(
@@ -199,16 +190,9 @@ class PositionRegression:
         """The same data, with shared weights or with weights of each position's own."""
         return PositionRegression(self.features, self.targets, tied=tied)
 
-    def as_weights(self, theta: ArrayLike | Tensor, name: str = "theta") -> Tensor:
-        """Weights as a float64 tensor of the right shape, refused otherwise."""
-        found = torch.from_numpy(dense(name, theta, len(self.shape)))
-        if found.shape != self.shape:
-            raise UsageError(f"{name} has shape {tuple(found.shape)}; it must be {self.shape}")
-        return found
-
     def errors(self, theta: ArrayLike | Tensor) -> Tensor:
         """Predictions minus targets (samples, positions)."""
-        copies = self.as_weights(theta).expand(self.positions, self.width)
+        copies = as_weights(theta, self.shape).expand(self.positions, self.width)
         return torch.einsum("skia,ia->sk", self.features, copies) - self.targets
 
     def losses(self, theta: ArrayLike | Tensor) -> Tensor:
@@ -285,7 +269,7 @@ class PositionRegression:
 
     def best_reader(self, theta: ArrayLike | Tensor | None = None) -> Tensor:
         """The weights to read with if the past keeps the weights ``theta``; those of the best model if None."""
-        past = self.best if theta is None else self.as_weights(theta)
+        past = self.best if theta is None else as_weights(theta, self.shape)
         errors = self.errors(past)
         if self.tied:
             return past - _fitted(self._own_rows, errors.flatten())
@@ -301,7 +285,7 @@ class PositionRegression:
         -----
         Source: `planning/local-bonus`.
         """
-        past = self.best if theta is None else self.as_weights(theta)
+        past = self.best if theta is None else as_weights(theta, self.shape)
         change = (self.own * (self.best_reader(past) - past)).sum(2)
         return float(change.square().sum()) / (2 * self.samples)
 
@@ -344,17 +328,14 @@ class PositionRegression:
         left: Tensor = sizes.norm(dim=1)
         if self.tied:
             return left / self._refuse_singular()
-        bounds: list[float] = []
-        for each in left.tolist():
-            bounds.append((each + self.constants.coupling * sum(bounds)) / self.constants.convexity)
-        return torch.tensor(bounds, dtype=torch.float64)
+        return torch.tensor(self.constants.distance_bound(left.tolist()), dtype=torch.float64)
 
     def gradient_rounding(self, theta: ArrayLike | Tensor) -> Tensor:
         """What rounding can add to the entries of `diagonal_gradient`, at most; of the shape of the weights.
 
         A sum of n products is off by at most n units of roundoff of the sum of their absolute values.
         """
-        copies = self.as_weights(theta).abs().expand(self.positions, self.width)
+        copies = as_weights(theta, self.shape).abs().expand(self.positions, self.width)
         sizes = torch.einsum("skia,ia->sk", self.features.abs(), copies) + self.targets.abs()
         terms = self.positions * self.width + self.samples * self.positions + 8
         return terms * UNIT * self._tie(torch.einsum("ska,sk->ka", self.own.abs(), sizes) / self.samples)
@@ -408,6 +389,23 @@ class PositionRegression:
         if self.tied:
             return [("all positions together", self._own_rows)]
         return [(f"position {k}", self.own[:, k]) for k in range(self.positions)]
+
+
+def as_samples(
+    features: ArrayLike | Tensor, targets: ArrayLike | Tensor, name: str = "targets"
+) -> tuple[Tensor, Tensor]:
+    """Features and targets as float64 tensors, if their shapes fit and no position reads its future."""
+    x, y = dense("features", features, 4), dense(name, targets, 2)
+    if x.shape[:2] != y.shape or x.shape[1] != x.shape[2]:
+        raise DatasetError(
+            f"features has shape {x.shape} and {name} {y.shape}; they must be (samples, positions, positions, width) "
+            "and (samples, positions)"
+        )
+    future = np.triu(np.abs(x).max(axis=(0, 3)), 1)
+    if future.any():
+        k, i = (int(n) for n in np.argwhere(future)[0])
+        raise DatasetError(f"features[:, {k}, {i}] is not 0; position {k} must not read position {i}, its future")
+    return torch.from_numpy(x), torch.from_numpy(y)
 
 
 def _fitted(rows: Tensor, targets: Tensor) -> Tensor:
