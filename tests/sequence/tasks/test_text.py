@@ -16,7 +16,7 @@ from ntp_theory.errors import DatasetError, UsageError
 from ntp_theory.sequence.measures import evaluate
 from ntp_theory.sequence.models import HuggingFace, model_for
 from ntp_theory.sequence.tasks import Text, without_repeats
-from ntp_theory.sequence.training import Settings, TeacherForcing, train
+from ntp_theory.sequence.training import Myopic, Settings, TeacherForcing, train
 
 VERSE = "To be, or not to be: that is the question. " * 40
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=60, max_size=300)
@@ -130,8 +130,9 @@ def test_a_folder_gives_the_model_and_its_tokens(tmp_path):
     assert batch.with_tokens(batch.answers)[0].tolist() == wanted
     assert first.startswith(task.decode(np.array(wanted)))
     model = HuggingFace(tmp_path)
-    result = train(model, task, TeacherForcing(), steps=3, settings=Settings(batch_size=4), evaluate_count=5)
-    assert len(result.evaluations[-1].losses) == 11
+    for objective in (TeacherForcing(), Myopic(), Myopic(cut="keys_values")):
+        result = train(model, task, objective, steps=3, settings=Settings(batch_size=4), evaluate_count=5)
+        assert len(result.evaluations[-1].losses) == 11
     assert str(tmp_path) in repr(task) and repr(Text(VERSE, 12, tokens=str(tmp_path), stretches=10)) == repr(task)
 
 
