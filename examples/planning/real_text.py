@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from torch import nn
 
 import ntp_theory as ntp
 from ntp_theory import figures
@@ -42,9 +43,12 @@ def real_text(
     """Train plainly, with both cuts, and on a frozen past, on the same windows; compare on all that is held out.
 
     The text is the documentation of Python without repeated paragraphs if none is given; it differs between versions
-    of Python. With the folder of a Hugging Face ``model`` that one is trained on, with its own tokens. Of ``widths``
-    the gap alone is measured, for one more panel. Runs are kept in the folder, and an interrupted one goes on.
+    of Python. With the folder of a Hugging Face ``model`` that one is trained on, with its own tokens and no dropout;
+    it has no frozen past. Of ``widths`` the gap alone is measured, for one more panel. Runs are kept in the folder,
+    and an interrupted one goes on.
     """
+    if model is not None and widths:
+        raise ntp.errors.UsageError(f"widths is {widths}; a model from a folder has its own")
     source = without_repeats(documentation_text()) if text is None else text
     task = Text(source, length, tokens="characters" if model is None else model)
     settings = Settings(batch_size=32, learning_rate=learning_rate, warmup=min(50, steps), schedule="cosine")
@@ -52,20 +56,24 @@ def real_text(
     def trained(name: str, objective: Objective, seed: int, width: int = width) -> LanguageModel:
         sizes = partial(TransformerConfig, task.vocab_size, task.max_length, width=width, layers=layers)
         network = Transformer(sizes(seed=seed)) if model is None else HuggingFace(model)
+        for module in network.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0  # a cut has none in attention
         kept = None if folder is None else folder / "real_text" / f"{name}-{width}-{seed}.npz"
         options = {"evaluate_every": steps, "checkpoint": kept, "progress": True}
         train(network, task, objective, steps=steps, settings=settings, rng=seed, **options)
         return network
 
     count = len(task.windows("test"))
-    found: Differences = {HIDDEN: [], KEYS: [], BONUS: []}
+    found: Differences = {HIDDEN: [], KEYS: []} | ({BONUS: []} if model is None else {})
     for seed in range(seeds):
         plain = trained("plain", TeacherForcing(), seed)
         for name, cut in ((HIDDEN, "hidden_states"), (KEYS, "keys_values")):
             found[name].append(myopia_gap(plain, trained(cut, Myopic(cut=cut), seed), task, count=count))
-        on_frozen_past = Myopic(past=copy.deepcopy(plain))  # a copy, so that both can be judged by it
-        reader = trained("reader", on_frozen_past, seed)
-        found[BONUS].append(local_bonus(plain, reader, task, on_frozen_past, count=count))
+        if BONUS in found:
+            on_frozen_past = Myopic(past=copy.deepcopy(plain))  # a copy, so that both can be judged by it
+            reader = trained("reader", on_frozen_past, seed)
+            found[BONUS].append(local_bonus(plain, reader, task, on_frozen_past, count=count))
     by_size: list[list[LossDifference]] = []
     for size in widths:
         by_size.append([])
@@ -108,8 +116,9 @@ def draw(
         "plain": np.mean([one.second for one in found[HIDDEN]], axis=0),
         "hidden states cut": np.mean([one.first for one in found[HIDDEN]], axis=0),
         "keys and values cut": np.mean([one.first for one in found[KEYS]], axis=0),
-        "reader of a frozen past": np.mean([one.second for one in found[BONUS]], axis=0),
     }
+    if BONUS in found:
+        mean["reader of a frozen past"] = np.mean([one.second for one in found[BONUS]], axis=0)
     figures.losses_by_position({name: values.tolist() for name, values in mean.items()}, panels[0])
     figures.gap_by_position(found, panels[1])
     if widths:

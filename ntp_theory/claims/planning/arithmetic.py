@@ -17,8 +17,8 @@ SHAPES = ((5, 5), (5, 10), (20, 25))
 def multiplication() -> Iterator[Check]:
     """The text ``x*y=xy``, digits in reverse and factors padded with zeros, determines the factors and the product.
 
-    All pairs of factors below 100, and 500 drawn ones for each of three sizes, 20 digits among them: written, read back,
-    the product against that of whole numbers.
+    All pairs of factors below 100, and 500 drawn ones for each of three sizes, 20 digits among them: written and read
+    back, the product against that of whole numbers.
     """
     every, task = list(itertools.product(range(100), repeat=2)), Multiplication(2, 4)
     yield same(0, _wrong(task, every), statement=f"texts of {len(every)} that are read otherwise, {task!r}")

@@ -116,7 +116,7 @@ def tokenizer_folder(path):
     encoder.post_processor = tokenizers.processors.TemplateProcessing(single="<|end|> $A", special_tokens=[mark])
     transformers.PreTrainedTokenizerFast(tokenizer_object=encoder, eos_token="<|end|>").save_pretrained(path)
     sizes = {"n_positions": 16, "n_embd": 16, "n_layer": 1, "n_head": 2, "bos_token_id": 0, "eos_token_id": 0}
-    HuggingFace(transformers.GPT2Config(vocab_size=288, **sizes)).model.save_pretrained(path)
+    HuggingFace(transformers.GPT2Config(vocab_size=288, attn_pdrop=0.0, **sizes)).model.save_pretrained(path)
     return encoder
 
 
