@@ -20,6 +20,8 @@ for row in results["training"]:
         f"{row['model']}, {row['parameters']:,} parameters: {row['tokens_per_second']:,.0f} tokens/s, "
         f"{row['speed_up']:.2f} times a plain loop"
     )
+for row in results["myopic"]:
+    print(f"{row['model']}, {row['cut']} of other positions cut: {row['cost']:.2f} times the time of plain training")
 for row in results["generation"]:
     print(f"{row['task']}: {row['graphs_per_minute']:,.0f} graphs/min, {row['speed_up']:.0f} times one by one")
 write_text(options.results, json.dumps(results, indent=1) + "\n")

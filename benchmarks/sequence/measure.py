@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from ntp_theory.sequence.models import LanguageModel, Mamba, MambaConfig, Transformer, TransformerConfig
 from ntp_theory.sequence.tasks import Batch, PathStar
-from ntp_theory.sequence.training import Settings, TeacherForcing, train
+from ntp_theory.sequence.training import Myopic, Objective, Settings, TeacherForcing, train
 
 
 def transformer(task: PathStar) -> LanguageModel:
@@ -104,6 +104,17 @@ def training(make: Callable[[PathStar], LanguageModel], repeats: int, steps: int
     }
 
 
+def myopic(make: Callable[[PathStar], LanguageModel], cut: str, repeats: int, steps: int = 10) -> dict[str, Any]:
+    """How much longer `train` takes for the same steps when gradients to other positions are cut."""
+    task, model = PathStar(2, 5, 9), make(PathStar(2, 5, 9))
+
+    def run(objective: Objective) -> None:
+        train(model, task, objective, steps=steps, evaluate_every=10**9, evaluate_count=1)
+
+    contestants = {"myopic": lambda: run(Myopic(cut=cut)), "plain": lambda: run(TeacherForcing())}
+    return {"model": type(model).__name__, "cut": cut, "cost": ratio(in_turns(contestants, repeats), "myopic", "plain")}
+
+
 def generation(shape: tuple[int, int, int], repeats: int, count: int = 1000) -> dict[str, Any]:
     """Graphs a minute in batches of ``count``, and how much longer the same number takes one after another."""
     task = PathStar(*shape)
@@ -127,6 +138,9 @@ def measured(repeats: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     return {
         "training": [training(make, repeats) for make in (transformer, mamba)],
+        "myopic": [
+            myopic(make, cut, repeats) for make in (transformer, mamba) for cut in ("hidden_states", "keys_values")
+        ],
         "generation": [generation(shape, repeats) for shape in ((2, 5, 9), (2, 5, 50), (5, 5, 50))],
         "repeats": repeats,
         "torch": torch.__version__,

@@ -129,9 +129,7 @@ PENDING: tuple[str, ...] = (
     ),
     *_names(
         "planning",
-        "small-machines gradient-split myopic-descent forward-equality cut-hidden-states cut-keys-values "
-        "two-definitions code-options bigram synthetic-task breadcrumbs-control probes measured-gap "
-        "public-code public-code-defects rofin crossing-path-star crossing-frozen-prefix",
+        "small-machines synthetic-task breadcrumbs-control probes measured-gap public-code rofin crossing-path-star",
     ),
     *MULTI_TOKEN,
 )

@@ -1,4 +1,4 @@
-"""The two parts of the gradient: their sum is the whole, the first is the myopic gradient, by finite differences too."""
+"""The two parts of the gradient: their sum is the whole, the first is the myopic gradient; finite differences too."""
 
 from __future__ import annotations
 

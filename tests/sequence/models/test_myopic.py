@@ -8,12 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ntp_theory.errors import UsageError
 from ntp_theory.sequence.decoding import greedy
 from ntp_theory.sequence.models import Cut, LanguageModel, Transformer
 from ntp_theory.sequence.models.myopic import attention, state_space
-from ntp_theory.sequence.models.myopic.attention import joined_attention, lone_attention
+from ntp_theory.sequence.models.myopic.attention import cut_attention, joined_attention, lone_attention
 from tests.sequence.models.cuts import (
     LENGTH,
     MODELS,
@@ -162,29 +163,61 @@ def test_finite_differences(name, at):
         assert abs(slope - myopic) < 1e-6 * max(1, abs(myopic)) and abs(slope - whole) > 0.01 * abs(whole)
 
 
+def whole_of_keys(ctx, gradient):
+    """What a cut should not let through."""
+    return torch.autograd.grad(ctx.y, ctx.inputs, gradient, retain_graph=True)[1]
+
+
 @every_model
 @both_cuts
 def test_a_leak_in_one_layer_is_caught(name, at, monkeypatch):
     """Keys of the second layer alone, or its state, pass on their whole gradient."""
-    owner, what = (state_space._CutScan, "backward") if name == "mamba" else (attention, "_passed")
+    owner, what = (state_space._CutScan, "backward") if name == "mamba" else (attention, "_near")
     right, calls = getattr(owner, what), []
 
-    def leaking(*inputs, **options):
+    def leaking(*inputs):
         calls.append(1)
         if len(calls) % 2 == 0:  # the way back comes to the second layer first
-            return right(*inputs, **options)
+            return right(*inputs)
         if name == "mamba":
             inputs[0].cut = Cut(beta=1.0)
-            return right(*inputs, **options)
-        read, to_scores, q, *_ = inputs
-        whole = to_scores.clone().mT @ q
-        _, *others = right(*inputs, **options)
-        return whole, *others
+            return right(*inputs)
+        return [whole_of_keys(*inputs), right(*inputs)[1]]
 
     monkeypatch.setattr(owner, what, staticmethod(leaking))
     model = model_of(name)
     found = crossing(model, Cut(at))
     assert calls and bool((found.tril(-1) > 0).any()) and bool((found.triu(1) == 0).all())
+
+
+@pytest.mark.parametrize("kind", [None, "bool", "float"])
+@pytest.mark.parametrize("backend", [SDPBackend.MATH, SDPBackend.FLASH_ATTENTION])
+@given(beta=st.sampled_from([0.0, 0.4]), window=st.integers(0, LENGTH), seed=st.integers(0, 100))
+@settings(max_examples=10)
+def test_masks_scales_and_kernels(kind, backend, beta, window, seed):
+    """With a kernel that keeps the sum of exponentials and with one that does not, against the printed formula."""
+    generator = torch.Generator().manual_seed(seed)
+    q, k, v, weights = torch.randn(4, 2, 2, LENGTH, 4, generator=generator, dtype=torch.float64)
+    k_twin, v_twin = k.clone(), v.clone()
+    seen = torch.ones(LENGTH, LENGTH, dtype=torch.bool).tril()
+    if kind is not None:
+        seen = seen & ((torch.rand(2, 1, LENGTH, LENGTH, generator=generator) < 0.7) | torch.eye(LENGTH).bool())
+    minus = torch.zeros(seen.shape, dtype=torch.float64).masked_fill(~seen, -torch.inf)
+    mask = {"bool": seen, "float": minus}.get(kind)
+    inputs = [x.requires_grad_() for x in (q, k, v, k_twin, v_twin)]
+    with sdpa_kernel(backend):
+        y = cut_attention(q, k, v, Cut(beta=beta, window=window), twins=(k_twin, v_twin), mask=mask, scale=0.7)
+        plain = torch.nn.functional.scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=mask is None, scale=0.7
+        )
+        assert torch.equal(y, plain)
+        found = torch.autograd.grad((y * weights).sum(), inputs)
+    lag = torch.arange(LENGTH)[:, None] - torch.arange(LENGTH)
+    m = torch.where(lag <= window, 1.0, torch.tensor(beta, dtype=torch.float64))
+    read = (0.7 * (m * (q @ k.mT) + (1 - m) * (q @ k_twin.mT)) + minus).softmax(-1)
+    expected = torch.autograd.grad((((read * m) @ v + (read * (1 - m)) @ v_twin) * weights).sum(), inputs)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert float((ours - theirs).abs().max()) < ROUNDING
 
 
 @every_model
@@ -308,3 +341,17 @@ def test_cuts_that_a_model_has_not():
     ]:
         with pytest.raises(UsageError, match=message), reader.cut(cut):
             pass
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@both_cuts
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_on_a_gpu(at, dtype):
+    """Its kernels keep sums of exponentials in layouts of their own; against double precision on the CPU."""
+    model, tokens = model_of("learned", dtype=dtype, width=32).cuda(), tokens_of().cuda()
+    with model.cut(Cut(at)):
+        assert torch.equal(model(tokens), model_of("learned", dtype=dtype, width=32).cuda()(tokens))
+    found = gradients(model, tokens, Cut(at))
+    exact = gradients(model_of("learned", width=32), tokens_of(), Cut(at))
+    tolerance = 0.2 if dtype == torch.bfloat16 else 1e-4  # a few dozen roundings of 2^-8, of 6e-8
+    assert apart({key: value.double().cpu() for key, value in found.items()}, exact) < tolerance

@@ -1,8 +1,8 @@
 """Causal attention with the values of the plain kernel and a backward pass that tells positions apart.
 
-Position t reads position s with weight ``P_ts``. For an incoming gradient g, ``dS = P * (g V^T - D)`` with ``D`` its
-row sums, and plain attention has ``dK = dS^T Q``, ``dV = P^T g``. What a position reads of itself is the diagonal of P
-and dS; a cut leaves the rest away, or a part of it.
+Position t reads position s with weight ``P_ts``. For an incoming gradient g, ``dS = P * (g V^T - D)`` with
+``D_t = g_t . y_t``, and plain attention has ``dK = dS^T Q``, ``dV = P^T g``. Of these the kernel's own backward pass
+gives all; what positions read of themselves and of those close by are a few diagonals of P and dS, in closed form.
 
 Suffixes name axes: b batch, h head, t and s positions (of queries and keys), e width of a head.
 """
@@ -55,7 +55,7 @@ def cut_attention(
 
 
 class _Cut(torch.autograd.Function):
-    """The fused kernel forwards; backwards the probabilities are computed again."""
+    """The plain kernel forwards and backwards, and then its gradients of keys and values told apart."""
 
     @staticmethod
     def forward(
@@ -69,49 +69,61 @@ class _Cut(torch.autograd.Function):
         scale: float,
         cut: Cut,
     ) -> Tensor:
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale)
-        ctx.save_for_backward(q, k, v, y, mask)
-        ctx.scale, ctx.cut, ctx.twins = scale, cut, k_twin is not None
-        return y
+        q, k, v = (x.detach().requires_grad_(any(ctx.needs_input_grad)) for x in (q, k, v))
+        with torch.enable_grad():
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None, scale=scale)
+        ctx.inputs, ctx.y, ctx.mask, ctx.scale, ctx.cut = (q, k, v), y, mask, scale, cut
+        return y.detach()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        *saved, mask = ctx.saved_tensors
-        kind = saved[0].dtype
-        # half precision is for products; the kernel sums in single precision too
-        q, k, v, y, g = (x.to(torch.promote_types(kind, torch.float32)) for x in (*saved, gradient))
-        scores = _masked(q @ k.mT * ctx.scale, mask)
-        read = scores.softmax(-1)
-        to_scores = (g @ v.mT).sub_((g * y).sum(-1, keepdim=True)).mul_(read).mul_(ctx.scale)
-        found = [to_scores @ k, *_passed(read, to_scores, q, g, ctx.cut, rest=ctx.twins)]
-        return (*(x if x is None else x.to(kind) for x in found), None, None, None)
+        to_q, *whole = torch.autograd.grad(ctx.y, ctx.inputs, gradient, retain_graph=True)
+        near = _near(ctx, gradient)
+        passed, rest = near, [None, None]
+        if ctx.cut.beta:
+            passed = [torch.lerp(a, b, ctx.cut.beta) for a, b in zip(near, whole, strict=True)]
+        if ctx.needs_input_grad[3]:
+            rest = [b - a for a, b in zip(passed, whole, strict=True)]
+        return to_q, *passed, *rest, None, None, None
 
 
-def _masked(scores: Tensor, mask: Tensor | None) -> Tensor:
-    if mask is not None and mask.dtype != torch.bool:
-        return scores + mask
+def _near(ctx: Any, gradient: Tensor) -> list[Tensor]:
+    """The gradients of keys and values from their own positions and those up to a window later."""
+    kind = gradient.dtype
+    # half precision is for products; the kernel sums in single precision too
+    q, k, v, y, g = (x.detach().to(torch.promote_types(kind, torch.float32)) for x in (*ctx.inputs, ctx.y, gradient))
+    total = _log_sum(ctx, q, k)
+    product = (g * y).sum(-1)
+    to_k, to_v = torch.zeros_like(k), torch.zeros_like(v)
+    length = q.shape[2]
+    for lag in range(min(ctx.cut.window + 1, length)):
+        late, early = slice(lag, length), slice(0, length - lag)
+        score = (q[:, :, late] * k[:, :, early]).sum(-1) * ctx.scale
+        if ctx.mask is not None:
+            score = _with_mask(score, ctx.mask.diagonal(-lag, -2, -1))
+        read = (score - total[:, :, late]).exp()
+        to_score = read * ((g[:, :, late] * v[:, :, early]).sum(-1) - product[:, :, late]) * ctx.scale
+        to_k[:, :, early] += to_score[..., None] * q[:, :, late]
+        to_v[:, :, early] += read[..., None] * g[:, :, late]
+    return [to_k.to(kind), to_v.to(kind)]
+
+
+def _log_sum(ctx: Any, q: Tensor, k: Tensor) -> Tensor:
+    """The logarithm (b, h, t) of what divides the probabilities: kept by fused kernels under one of two names."""
+    node = ctx.y.grad_fn
+    for name in ("_saved_logsumexp", "_saved_log_sumexp"):
+        kept = getattr(node, name, None)
+        if kept is not None and kept.dim() == 3 and kept.shape[:2] == q.shape[:2] and kept.shape[2] >= q.shape[2]:
+            return kept[:, :, : q.shape[2]].to(q.dtype)  # type: ignore[no-any-return]
+    mask = ctx.mask
     if mask is None:
-        mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
-    return scores.masked_fill(~mask, -math.inf)
+        mask = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool, device=q.device).tril()
+    return _with_mask(q @ k.mT * ctx.scale, mask).logsumexp(-1)
 
 
-def _passed(
-    read: Tensor, to_scores: Tensor, q: Tensor, g: Tensor, cut: Cut, *, rest: bool
-) -> tuple[Tensor | None, ...]:
-    """The gradients of keys and values that the cut lets through, and, if they are asked for, those that it cuts."""
-    if not cut.beta and not cut.window:
-        own = to_scores.diagonal(dim1=-2, dim2=-1)[..., None] * q, read.diagonal(dim1=-2, dim2=-1)[..., None] * g
-        if not rest:
-            return (*own, None, None)
-        for matrix in (to_scores, read):
-            matrix.diagonal(dim1=-2, dim2=-1).zero_()
-        return (*own, to_scores.mT @ q, read.mT @ g)
-    shares = cut.shares(q.shape[2], q)
-    passed = (to_scores * shares).mT @ q, (read * shares).mT @ g
-    if not rest:
-        return (*passed, None, None)
-    return (*passed, (to_scores * (1 - shares)).mT @ q, (read * (1 - shares)).mT @ g)
+def _with_mask(scores: Tensor, mask: Tensor) -> Tensor:
+    return scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
 
 
 def joined_attention(q: Tensor, k: Tensor, v: Tensor, k_others: Tensor, v_others: Tensor) -> Tensor:
