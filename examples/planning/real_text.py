@@ -31,6 +31,7 @@ def real_text(
     folder: Path | None = None,
     *,
     text: Path | None = None,
+    tokens: str = "characters",
     length: int = 65,
     width: int = 64,
     layers: int = 3,
@@ -39,6 +40,7 @@ def real_text(
     widths: tuple[int, ...] = (),
     model: Path | None = None,
     learning_rate: float = 2e-3,
+    device: str = "cpu",
 ) -> list[ntp.Check]:
     """Train plainly, with both cuts, and on a frozen past, on the same windows; compare on all that is held out.
 
@@ -50,12 +52,12 @@ def real_text(
     if model is not None and widths:
         raise ntp.errors.UsageError(f"widths is {widths}; a model from a folder has its own")
     source = without_repeats(documentation_text()) if text is None else text
-    task = Text(source, length, tokens="characters" if model is None else model)
+    task = Text(source, length, tokens=tokens if model is None else model)
     settings = Settings(batch_size=32, learning_rate=learning_rate, warmup=min(50, steps), schedule="cosine")
 
     def trained(name: str, objective: Objective, seed: int, width: int = width) -> LanguageModel:
         sizes = partial(TransformerConfig, task.vocab_size, task.max_length, width=width, layers=layers)
-        network = Transformer(sizes(seed=seed)) if model is None else HuggingFace(model)
+        network = (Transformer(sizes(seed=seed)) if model is None else HuggingFace(model)).to(device)
         for module in network.modules():
             if isinstance(module, nn.Dropout):
                 module.p = 0.0  # a cut has none in attention
@@ -132,13 +134,17 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", nargs="?", type=Path, default=Path("out"))
     parser.add_argument("--text", type=Path, help="a UTF-8 file")
+    parser.add_argument("--tokens", choices=["characters", "bpe"], default="characters")
     parser.add_argument("--model", type=Path, help="the folder of a Hugging Face model, with its tokenizer")
     parser.add_argument("--widths", type=int, nargs="*", default=[], help="of models whose gaps are compared")
     for name, kind, default in (
         ("steps", int, 600),
         ("seeds", int, 3),
         ("length", int, 65),
+        ("width", int, 64),
+        ("layers", int, 3),
         ("learning-rate", float, 2e-3),
+        ("device", str, "cpu"),
     ):
         parser.add_argument(f"--{name}", type=kind, default=default)
     given = vars(parser.parse_args())
