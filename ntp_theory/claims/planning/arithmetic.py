@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 
 from ...checks import Check
@@ -45,7 +44,7 @@ def multiplication(budget: Budget) -> Iterator[Check]:
     All pairs of factors below 100, and 500 drawn ones for each of three sizes, 20 digits among them: written and read
     back, the product against that of whole numbers.
     """
-    every, task = list(itertools.product(range(100), repeat=2)), Multiplication(2, 4)
+    every, task = [(x, y) for x in range(100) for y in range(100)], Multiplication(2, 4)
     yield same(0, _wrong(task, every), statement=f"texts of {len(every)} that are read otherwise, {task!r}")
     for digits, padding in SHAPES:
         task = Multiplication(digits, padding)
