@@ -106,7 +106,11 @@ def read(found: Differences) -> list[ntp.Check]:
     for name, label in LABELS.items():
         if name in found:
             mean, half_width = over_seeds([one.overall for one in found[name]])
-            words = f"{said(name, found)}, negated" + (f"; {said(CONTROL, found)}" if name == BONUS else "")
+            words = f"{said(name, found)}, negated"
+            if name == BONUS:
+                pairs = zip(found[BONUS], found[CONTROL], strict=True)
+                beyond, width = over_seeds([one.overall - other.overall for one, other in pairs])
+                words += f"; {said(CONTROL, found)}; the bonus beyond that {beyond:+.4f} +- {width:.4f}"
             checks.append(ntp.Check.at_most(label, 0.0, -mean, slack=half_width, evidence="measured", statement=words))
     return checks
 

@@ -129,7 +129,7 @@ PENDING: tuple[str, ...] = (
     ),
     *_names(
         "planning",
-        "small-machines synthetic-task breadcrumbs-control probes measured-gap public-code rofin crossing-path-star",
+        "public-code rofin crossing-path-star",
     ),
     *MULTI_TOKEN,
 )

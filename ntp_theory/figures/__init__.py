@@ -4,22 +4,26 @@ from .loss_gap import gap_by_position, gap_by_size, losses_by_position
 from .panels import alignment, distance, four_panels, loss, norm
 from .path_star import accuracies, path_star_answer
 from .plane import embeddings, toy_figure
+from .pre_caching import cached_effects, held_out_losses, probe_r2
 from .style import png, save
 from .supports import supports
 
 __all__ = [
     "accuracies",
     "alignment",
+    "cached_effects",
     "distance",
     "embeddings",
     "four_panels",
     "gap_by_position",
     "gap_by_size",
+    "held_out_losses",
     "loss",
     "losses_by_position",
     "norm",
     "path_star_answer",
     "png",
+    "probe_r2",
     "save",
     "supports",
     "toy_figure",

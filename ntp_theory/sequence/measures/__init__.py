@@ -2,6 +2,7 @@
 
 from .accuracy import Evaluation, confidence_interval, evaluate
 from .gradient_split import GradientSplit, gradient_split
+from .interventions import CachedEffect, Intervention, cached_effect, intervene
 from .myopia import LossDifference, local_bonus, myopia_gap
 from .path_star import (
     Cheating,
@@ -13,14 +14,21 @@ from .path_star import (
     plateau,
     position_leak,
 )
+from .probes import Probes, probe
 from .seeds import over_seeds
+from .token_probes import TokenProbes, probe_tokens
 
 __all__ = [
+    "CachedEffect",
     "Cheating",
     "Evaluation",
     "GradientSplit",
+    "Intervention",
     "LossDifference",
     "PositionLeak",
+    "Probes",
+    "TokenProbes",
+    "cached_effect",
     "cheating",
     "compounded",
     "confidence_interval",
@@ -28,9 +36,12 @@ __all__ = [
     "first_passage",
     "gradient_split",
     "guessing_losses",
+    "intervene",
     "local_bonus",
     "myopia_gap",
     "over_seeds",
     "plateau",
     "position_leak",
+    "probe",
+    "probe_tokens",
 ]

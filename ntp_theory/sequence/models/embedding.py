@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .myopic.cut import Cut
 
 __all__ = ["LanguageModel", "NumberEmbedding", "SlotEmbedding", "check_inputs", "embedding_for", "initialise"]
+
+
+Tap = Callable[[int, Tensor], Tensor]
+"""From a layer, 0 for the embedding, and its hidden states (b, t, d) to those that the model goes on with."""
 
 
 class Inputs(Protocol):
@@ -47,6 +51,8 @@ class LanguageModel(nn.Module, ABC):
     """How many tokens a position may carry."""
     numbers: int = 0
     """How many real numbers a position carries instead; 0 if it reads tokens."""
+    tap: Tap | None = None
+    """What every layer's hidden states pass through; `tapped` sets it."""
 
     def forward(self, tokens: Tensor, cache: Any = None) -> Tensor:
         """Logits (b, t, v) from tokens (b, t) or (b, t, s); with a cache, of positions that follow those in it."""
@@ -69,6 +75,49 @@ class LanguageModel(nn.Module, ABC):
             If models of this kind have no such cut.
         """
         raise UsageError(f"model is {type(self).__name__}; it has no cut of gradients to other positions")
+
+    def passed(self, layer: int, x_btd: Tensor) -> Tensor:
+        """What the model goes on with after a layer, 0 for the embedding: `features` passes every layer through it."""
+        return x_btd if self.tap is None else self.tap(layer, x_btd)
+
+    @contextmanager
+    def tapped(self, tap: Tap) -> Iterator[None]:
+        """While it is tapped: the hidden states of every layer are what ``tap(layer, x_btd)`` makes of them."""
+        before, self.tap = self.tap, tap
+        try:
+            yield
+        finally:
+            self.tap = before
+
+    def hidden_states(self, tokens: Tensor) -> Tensor:
+        """The hidden states (l + 1, b, t, d) of the embedding and after each of l layers, without the last norm.
+
+        Raises
+        ------
+        UsageError
+            If the model has no layers that can be read.
+
+        Examples
+        --------
+        >>> from ntp_theory.sequence.models import Transformer, TransformerConfig
+        >>> model = Transformer(TransformerConfig(vocab_size=10, max_length=8, layers=3))
+        >>> states = model.hidden_states(torch.tensor([[1, 2, 3, 4]]))
+        >>> states.shape
+        torch.Size([4, 1, 4, 64])
+        >>> bool(torch.equal(model.head(model.norm(states[-1])), model(torch.tensor([[1, 2, 3, 4]]))))
+        True
+        """
+        found: list[Tensor] = []
+
+        def record(layer: int, x_btd: Tensor) -> Tensor:
+            found.append(x_btd)
+            return x_btd
+
+        with self.tapped(record):
+            self.features(tokens)
+        if not found:
+            raise UsageError(f"model is {type(self).__name__}; it has no layers whose hidden states can be read")
+        return torch.stack(found)
 
     @property
     def device(self) -> torch.device:

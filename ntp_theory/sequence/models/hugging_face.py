@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from ...doors import whole
 from ...errors import UsageError
-from .embedding import LanguageModel
+from .embedding import LanguageModel, Tap
 from .myopic.cut import Cut
 
 __all__ = ["HuggingFace", "Past"]
@@ -94,6 +95,38 @@ class HuggingFace(LanguageModel):
         from .myopic.hugging_face import cut_hugging_face  # which needs this module
 
         return cut_hugging_face(self, cut)
+
+    @contextmanager
+    def tapped(self, tap: Tap) -> Iterator[None]:
+        """While it is tapped: the hidden states of every block are what ``tap(layer, x_btd)`` makes of them."""
+        blocks = self._blocks()
+
+        def enter(
+            _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]
+        ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+            if given:
+                return (tap(0, given[0]), *given[1:]), named
+            return given, named | {"hidden_states": tap(0, named["hidden_states"])}
+
+        def leave(layer: int) -> Any:
+            def hook(_module: nn.Module, _given: Any, made: Any) -> Any:
+                return (tap(layer, made[0]), *made[1:]) if isinstance(made, tuple) else tap(layer, made)
+
+            return hook
+
+        with ExitStack() as hooks:
+            hooks.enter_context(blocks[0].register_forward_pre_hook(enter, with_kwargs=True))
+            for layer, block in enumerate(blocks, 1):
+                hooks.enter_context(block.register_forward_hook(leave(layer)))
+            yield
+
+    def _blocks(self) -> nn.ModuleList:
+        """Its blocks: the only list of as many modules as its config has layers."""
+        layers = getattr(self.config, "num_hidden_layers", None)
+        for module in self.model.base_model.modules():
+            if isinstance(module, nn.ModuleList) and len(module) == layers:
+                return module
+        raise UsageError(f"source is {type(self.model).__name__}; its blocks are not found")
 
     def _check_head(self) -> None:
         """Some models scale or cut their logits: what is trained must be what the model itself says."""

@@ -116,9 +116,9 @@ class Mamba(LanguageModel):
 
     def features(self, tokens: Tensor, cache: RecurrentState | None = None) -> Tensor:
         """Hidden states (b, t, d) that the last linear layer reads."""
-        x_btd = self.embedding(tokens)
+        x_btd = self.passed(0, self.embedding(tokens))
         for layer, (norm, mixer) in enumerate(zip(self.norms, self.mixers, strict=True)):
-            x_btd = x_btd + mixer(norm(x_btd), layer, cache)
+            x_btd = self.passed(layer + 1, x_btd + mixer(norm(x_btd), layer, cache))
         return self.norm(x_btd)  # type: ignore[no-any-return]
 
     def new_cache(self) -> RecurrentState:

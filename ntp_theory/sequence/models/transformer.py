@@ -128,8 +128,9 @@ class Transformer(LanguageModel):
         place_t = torch.arange(start, stop, device=tokens.device)
         if self.positions is not None:
             x_btd = x_btd + self.positions(place_t)
+        x_btd = self.passed(0, x_btd)
         for layer, block in enumerate(self.blocks):
-            x_btd = block(x_btd, place_t, layer, cache)
+            x_btd = self.passed(layer + 1, block(x_btd, place_t, layer, cache))
         return self.norm(x_btd)  # type: ignore[no-any-return]
 
     def new_cache(self) -> KeyValueCache:

@@ -3,6 +3,7 @@
 from .batch import Batch
 from .multiplication import Multiplication
 from .path_star import PathStar, PathStarGraph, read_graphs, write_graphs
+from .pre_caching import PreCaching
 from .task import Task
 from .text import Text, without_repeats
 
@@ -11,6 +12,7 @@ __all__ = [
     "Multiplication",
     "PathStar",
     "PathStarGraph",
+    "PreCaching",
     "Task",
     "Text",
     "read_graphs",
