@@ -127,7 +127,7 @@ PENDING: tuple[str, ...] = (
     ),
     *_names(
         "planning",
-        "multiplication public-code rofin crossing-path-star",
+        "public-code rofin crossing-path-star",
     ),
     *MULTI_TOKEN,
 )

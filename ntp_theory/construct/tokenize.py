@@ -13,7 +13,7 @@ from ..doors import one_of, whole
 from ..errors import UsageError
 from .source import Text, describe, read
 
-__all__ = ["TOKENIZERS", "tokenize"]
+__all__ = ["TOKENIZERS", "learn_byte_pairs", "pieces", "tokenize"]
 
 BPE_VOCAB_SIZE = 1000  # tokens that byte-pair encoding learns if no vocabulary size is asked for
 
@@ -76,23 +76,29 @@ def _bytes(text: Text, _: int | None) -> Iterator[str]:
 def _bpe(text: Text, vocab_size: int | None) -> Iterator[str]:
     if isinstance(text, Iterator):
         raise UsageError(f"{describe(text)} can be read once only; tokenizer='bpe' needs a str, a Path or a list")
-    encoder = _train_bpe(_pieces(text), BPE_VOCAB_SIZE if vocab_size is None else vocab_size)
+    encoder = learn_byte_pairs(text, BPE_VOCAB_SIZE if vocab_size is None else vocab_size)
     encode = lru_cache(maxsize=1 << 16)(lambda piece: encoder.encode(piece).tokens)
-    return (token for piece in _pieces(text) for token in encode(piece))
+    return (token for piece in pieces(text) for token in encode(piece))
 
 
-def _train_bpe(pieces: Iterator[str], vocab_size: int) -> Any:
+def learn_byte_pairs(text: Text, vocab_size: int, *, every_byte: bool = False) -> Any:
+    """A `tokenizers.Tokenizer` with byte-pair encoding learned from a text; it encodes the `pieces` of any text.
+
+    With ``every_byte`` all 256 bytes are among its tokens, so that no text has a part that it cannot encode.
+    """
     try:
         from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     except ImportError:
-        raise UsageError("tokenizer='bpe' needs the package 'tokenizers'; pip install 'ntp-theory[text]'") from None
+        raise UsageError("byte-pair encoding needs the package 'tokenizers'; pip install 'ntp-theory[text]'") from None
     encoder = Tokenizer(models.BPE())
     encoder.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    encoder.train_from_iterator(pieces, trainers.BpeTrainer(vocab_size=vocab_size, show_progress=False))
+    alphabet = pre_tokenizers.ByteLevel.alphabet() if every_byte else []
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, show_progress=False, initial_alphabet=alphabet)
+    encoder.train_from_iterator(pieces(text), trainer)
     return encoder
 
 
-def _pieces(text: Text) -> Iterator[str]:
+def pieces(text: Text) -> Iterator[str]:
     """Parts that no byte-pair token crosses: words and runs of signs with a space before, runs of space."""
     return _matches(read(text), _piece_pattern())
 

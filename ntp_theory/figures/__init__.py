@@ -1,5 +1,6 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
+from .loss_gap import gap_by_position, gap_by_size, losses_by_position
 from .panels import alignment, distance, four_panels, loss, norm
 from .path_star import accuracies, free_accuracies, path_star_answer, plateaus
 from .plane import embeddings, toy_figure
@@ -15,8 +16,11 @@ __all__ = [
     "embeddings",
     "four_panels",
     "free_accuracies",
+    "gap_by_position",
+    "gap_by_size",
     "held_out_losses",
     "loss",
+    "losses_by_position",
     "norm",
     "path_star_answer",
     "plateaus",

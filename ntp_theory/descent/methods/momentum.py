@@ -59,10 +59,10 @@ class HeavyBall:
     Notes
     -----
     Late in training the gradient hardly changes from step to step: the method is then gradient descent with the step
-    size ``eta / (1 - beta)``, with the same limit and the same laws. The elapsed time counts that. Until then it may roll
-    far ahead: where off-support mass has gone before the ball has slowed down, nothing stops it for ``eta beta / (1 -
-    beta)^2``, and n nats too far take ``e^n`` times as long to be caught up with by log time. `compare` predicts that,
-    and leaves laws unread meanwhile.
+    size ``eta / (1 - beta)``, with the same limit and the same laws. The elapsed time counts that. Until then it may
+    roll far ahead: where off-support mass has gone before the ball has slowed down, nothing stops it for
+    ``eta beta / (1 - beta)^2``, and n nats too far take ``e^n`` times as long to be caught up with by log time.
+    `compare` predicts that, and leaves laws unread meanwhile.
 
     Source: Polyak 1964; the laws of `bias/sharp-gd-loss` with that step size.
 

@@ -15,6 +15,7 @@ from .path_star import (
     position_leak,
 )
 from .probes import Probes, probe
+from .seeds import over_seeds
 from .token_probes import TokenProbes, probe_tokens
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "intervene",
     "local_bonus",
     "myopia_gap",
+    "over_seeds",
     "plateau",
     "position_leak",
     "probe",

@@ -1,8 +1,21 @@
 """Tasks: they make batches and judge answers."""
 
 from .batch import Batch
+from .multiplication import Multiplication
 from .path_star import PathStar, PathStarGraph, read_graphs, write_graphs
 from .pre_caching import PreCaching
 from .task import Task
+from .text import Text, without_repeats
 
-__all__ = ["Batch", "PathStar", "PathStarGraph", "PreCaching", "Task", "read_graphs", "write_graphs"]
+__all__ = [
+    "Batch",
+    "Multiplication",
+    "PathStar",
+    "PathStarGraph",
+    "PreCaching",
+    "Task",
+    "Text",
+    "read_graphs",
+    "without_repeats",
+    "write_graphs",
+]

@@ -15,7 +15,8 @@ from scipy.stats import chisquare
 from ntp_theory.errors import UsageError
 from ntp_theory.sequence.tasks import PathStar, PathStarGraph
 from ntp_theory.sequence.tasks.path_star import task as module
-from ntp_theory.sequence.tasks.path_star.task import HELD_OUT, _drawn
+from ntp_theory.sequence.tasks.path_star.task import _drawn
+from ntp_theory.sequence.tasks.splits import HELD_OUT
 from tests.sequence.strategies import every_instance, tasks
 
 seeds = st.integers(0, 2**32)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ....doors import generator, one_of, whole
 from ....errors import UsageError
 from ..batch import Batch
+from ..splits import HELD_OUT, hashed, held_out
 from ..task import SPLITS, Task
 from .encoding import ENCODINGS, Labels, Nodes
 from .graph import PathStarGraph
@@ -21,8 +22,6 @@ from .graph import PathStarGraph
 __all__ = ["ORDERS", "PathStar"]
 
 ORDERS = ("forward", "reversed")
-# One graph in so many is held out; which, a hash of it decides.
-HELD_OUT = 10
 # Nodes of the graphs that are made at once: enough to make up for what a call costs, few enough for the cache.
 CHUNK = 100_000
 # Random bits that are read off one number of 53: of 2^20 outcomes, whose ends rounding moves by 2^-52 at most, none is
@@ -303,16 +302,14 @@ class PathStar(Task):
         The graph whose labels are 0, 1, 2 .. is always one of them, so that there is one.
         """
         keys = self._keys(nodes)
-        held_out: NDArray[np.bool_] = (keys % np.uint64(HELD_OUT) == 0) | (keys == self._first)
-        return held_out
+        chosen: NDArray[np.bool_] = held_out(keys) | (keys == self._first)
+        return chosen
 
     def _keys(self, nodes: Labels) -> NDArray[np.uint64]:
         arms = nodes[1:].reshape(self.degree, self.path_length - 1, -1)
         order = np.argsort(arms[:, :1], axis=0)
-        key = np.zeros(nodes.shape[1], dtype=np.uint64)
-        for row in (nodes[0], *np.take_along_axis(arms, order, axis=0).reshape(self.num_edges, -1)):
-            key = _mixed(key + row.astype(np.uint64) + np.uint64(1))
-        return key
+        in_order = np.take_along_axis(arms, order, axis=0).reshape(self.num_edges, -1)
+        return hashed(np.concatenate([nodes[:1], in_order]).T)
 
 
 def _drawn(random: np.random.Generator, count: int, num_nodes: int, size: int) -> tuple[Labels, Labels]:
@@ -348,10 +345,3 @@ def _left(num_nodes: int, size: int) -> NDArray[np.float64]:
     left = np.stack([num_nodes - np.arange(size), size - np.arange(size)], axis=1).astype(np.float64)
     left[0, 1] = 1
     return left[:, :, None]
-
-
-def _mixed(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of splitmix64: a bijection of 64 bits that spreads them."""
-    key = (key ^ (key >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    key = (key ^ (key >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return key ^ (key >> np.uint64(31))
