@@ -4,6 +4,17 @@ from .embedding import LanguageModel
 from .fitting import model_for
 from .hugging_face import HuggingFace
 from .mamba import Mamba, MambaConfig
+from .table import Table, TableModel
 from .transformer import Transformer, TransformerConfig
 
-__all__ = ["HuggingFace", "LanguageModel", "Mamba", "MambaConfig", "Transformer", "TransformerConfig", "model_for"]
+__all__ = [
+    "HuggingFace",
+    "LanguageModel",
+    "Mamba",
+    "MambaConfig",
+    "Table",
+    "TableModel",
+    "Transformer",
+    "TransformerConfig",
+    "model_for",
+]

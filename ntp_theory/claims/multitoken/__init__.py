@@ -1,0 +1,1 @@
+"""Claims on multi-token prediction, speculative sampling and Medusa (2404.19737, 2211.17192, 2401.10774)."""
