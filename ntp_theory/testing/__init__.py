@@ -3,7 +3,7 @@
 from ..sequence.models.table import Table, TableModel
 from .cases import CASES, datasets_of_case, log_probabilities, separating_directions
 from .strategies import KINDS, datasets, decoders, probability_rows
-from .tables import table_pairs, tables
+from .table_models import table_pairs, tables
 
 __all__ = [
     "CASES",
