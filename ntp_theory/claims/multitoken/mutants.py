@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -36,7 +37,7 @@ def shared_number(choices: Choices, target: Laws, draft: Laws, drafts: Sequence[
     """
     levels = [min(1, p[x] / q[x]) for p, q, x in zip(target[:-1], draft, drafts, strict=True)]
     ends = sorted({0, 1, *levels})
-    r = ends[choices.draw([high - low for low, high in zip(ends, ends[1:], strict=False)])]
+    r = ends[choices.draw([high - low for low, high in itertools.pairwise(ends)])]
     kept = next((place for place, level in enumerate(levels) if r >= level), len(drafts))
     return kept, target[kept] if kept == len(drafts) else residual(target[kept], draft[kept])
 

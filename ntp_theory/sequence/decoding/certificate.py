@@ -27,7 +27,9 @@ class MarginCertificate:
     uncertified : int
         Those with a margin between the two largest logits of at most twice ``error``.
     differing : int
-        Those whose likeliest token did differ; no more than are uncertified.
+        Those whose likeliest token differed.
+    certified_differing : int
+        Those of them that were certified: 0, or the theorem is wrong.
     error : float
         The largest difference of a logit.
     margin : float
@@ -37,6 +39,7 @@ class MarginCertificate:
     positions: int
     uncertified: int
     differing: int
+    certified_differing: int
     error: float
     margin: float
 
@@ -97,8 +100,9 @@ def margin_certificate(
     first, second = by_one.topk(2, dim=-1).values.unbind(-1)
     margins = first - second
     differing = by_one.argmax(-1) != by_block.argmax(-1)
-    uncertified = int((margins <= 2 * error).sum())
-    return MarginCertificate(margins.numel(), uncertified, int(differing.sum()), error, float(margins.min()))
+    certified = margins > 2 * error
+    counts = (margins.numel(), int((~certified).sum()), int(differing.sum()), int((differing & certified).sum()))
+    return MarginCertificate(*counts, error, float(margins.min()))
 
 
 def _logits(model: LanguageModel, prompts: Tensor, tokens: Tensor, size: int) -> Tensor:

@@ -27,7 +27,9 @@ Rows = Sequence[Sequence[int] | None]
 class ExactModel(Protocol):
     """A model that says its laws as they are, as `Table` does in fractions."""
 
-    vocab_size: int
+    @property
+    def vocab_size(self) -> int:
+        """v."""
 
     def law(self, text: Sequence[int]) -> NDArray[Any]:
         """The law (v,) of the token after a text."""
