@@ -12,12 +12,12 @@ from ...sequence.decoding.choices import Law
 from ...sequence.decoding.verification import Verification
 from ..registry import claim, same
 from .mutants import argmax_draft, nucleus_match, residual_from_target, shared_number
-from .settings import completed, joint, numbered, pairs
+from .settings import always, emitted, joint, numbered, pairs
 
 
 def _first(p: Law, q: Law, make: Any = block, **options: Any) -> dict[int, Any]:
     """The law of the first token of a block of one draft."""
-    return law(lambda choices: make(choices, lambda _: p, lambda _: q, 1, **options)[0][0])
+    return law(lambda choices: make(choices, always(p), always(q), 1, **options)[0][0])
 
 
 @claim("speculative/mutation-argmax-draft", source="derived", evidence="exact")
@@ -77,13 +77,8 @@ def shared() -> Iterator[Check]:
 
 
 def _distance(p: Law, q: Law, verify: Verification) -> Any:
-    """Of the law of three tokens, by a block of two drafts, from the target's, two tokens of which can be off."""
-
-    def decoder(choices: Choices) -> tuple[int, ...]:
-        tokens, _ = block(choices, lambda _: p, lambda _: q, 2, verify)
-        return completed(choices, tokens, lambda _: p, 3)
-
-    return total_variation(law(decoder), joint(lambda _: p, 3))
+    """Of the law of three tokens, two drafts and one more, from the target's."""
+    return total_variation(emitted(always(p), always(q), 2, verify), joint(always(p), 3))
 
 
 @claim("speculative/mutation-nucleus-match", source="derived", evidence="exact")
@@ -96,9 +91,12 @@ def nucleus() -> Iterator[Check]:
     for target, _ in pairs(10, 4, 0):
         p = target.law(())
         for draft in range(4):
-            found = law(lambda choices, p=p, draft=draft: nucleus_match(choices, p, draft))  # type: ignore[misc]
-            as_derived += total_variation(found, numbered(p)) == p[draft] * (1 - p[draft])
+            as_derived += total_variation(_nucleus(p, draft), numbered(p)) == p[draft] * (1 - p[draft])
     yield same(40, as_derived, statement="laws and drafts with the derived distance")
+
+
+def _nucleus(p: Law, draft: int) -> dict[int, Any]:
+    return law(lambda choices: nucleus_match(choices, p, draft))
 
 
 @claim("medusa/defect-4", source="FasterDecoding/Medusa e2a5d20", evidence="exact")
@@ -119,7 +117,7 @@ def nucleus_rows() -> Iterator[Check]:
             right += law(decoder)[True] == 1 - (1 - p[0]) ** (rows + 1)
     yield same(30, right, statement="laws and numbers of rows with the derived probability")
     value = Fraction("0.24165")
-    numbers = [law(lambda choices: nucleus_match(choices, [value, 1 - value], 0))[0], value * (1 - value)]
+    numbers = [_nucleus([value, 1 - value], 0)[0], value * (1 - value)]
     yield same("0.4249, 0.1833", ", ".join(f"{float(x):.4f}" for x in numbers), statement="predicted, at p = .24165")
 
 
@@ -147,18 +145,21 @@ def eagle() -> Iterator[Check]:
     for target, _ in pairs(10, 4, 0):
         p = target.law(())
         for candidates in lists:
-            right += law(lambda choices, p=p, c=candidates: _eagle(choices, p, c)) == numbered(p)  # type: ignore[misc]
+            right += _eagle_law(p, candidates) == numbered(p)
     yield same(10 * len(lists), right, statement="laws and lists with exactly the target's law")
 
 
-def _eagle(choices: Choices, p: Any, candidates: list[int]) -> int:
-    for token in candidates:
-        if choices.accept(p[token]):
-            return token
-        p = p.copy()
-        p[token] = Fraction(0)
-        p = p / p.sum()
-    return choices.draw(p)
+def _eagle_law(p: Any, candidates: list[int]) -> dict[int, Any]:
+    def decoder(choices: Choices) -> int:
+        left = p.copy()
+        for token in candidates:
+            if choices.accept(left[token]):
+                return token
+            left[token] = Fraction(0)
+            left = left / left.sum()
+        return choices.draw(left)
+
+    return law(decoder)
 
 
 @claim("speculative/code-llmspeculativesampling", source="feifeibear/LLMSpeculativeSampling", evidence="exact")
@@ -169,12 +170,7 @@ def same_seed() -> Iterator[Check]:
     """
     found = 0
     for target, draft in pairs(5, 3, 3):
-        wrong = law(
-            lambda choices, t=target, d=draft: completed(  # type: ignore[misc]
-                choices, block(choices, t.law, d.law, 3, shared_number)[0], t.law, 4
-            )
-        )
-        found += total_variation(wrong, joint(target.law, 4)) > 0
+        found += total_variation(emitted(target.law, draft.law, 3, shared_number), joint(target.law, 4)) > 0
     yield same(5, found, statement="pairs of which it is found")
 
 

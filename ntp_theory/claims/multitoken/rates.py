@@ -11,17 +11,15 @@ from typing import Any
 from ...checks import Check
 from ...sequence.decoding import (
     acceptance_rate,
-    block,
     expected_tokens,
     independent_tokens,
-    law,
     operations_factor,
     survival,
     total_variation,
     walltime_factor,
 )
 from ..registry import at_most, claim, same
-from .settings import joint, mean, numbered, pairs
+from .settings import by_place, joint, kept, mean, numbered, pairs
 
 # Reported tokens a forward pass with 1, 2, 3, 4 heads.
 REPORTED = {
@@ -40,8 +38,11 @@ def rate() -> Iterator[Check]:
     right = 0
     for target, draft in pairs(20, 4, 0):
         p, q = target.law(()), draft.law(())
-        kept = mean(law(lambda choices, p=p, q=q: block(choices, lambda _: p, lambda _: q, 1)[1]))  # type: ignore[misc]
-        right += kept == acceptance_rate(p, q) == 1 - total_variation(numbered(p), numbered(q))
+        right += (
+            mean(kept(target.law, draft.law, 1))
+            == acceptance_rate(p, q)
+            == 1 - total_variation(numbered(p), numbered(q))
+        )
     yield same(20, right, statement="pairs of which all three are the same fraction")
 
 
@@ -53,9 +54,9 @@ def exact_acceptance() -> Iterator[Check]:
     """
     right = 0
     for target, draft in pairs(5, 3, 3):
-        kept = law(lambda choices, t=target, d=draft: block(choices, t.law, d.law, 3)[1])  # type: ignore[misc]
-        tail = [sum(weight for number, weight in kept.items() if number >= j) for j in (1, 2, 3)]
-        right += tail == survival(target.law, draft.law, 3) and mean(kept) == sum(tail)
+        found = kept(target.law, draft.law, 3)
+        tail = [sum(weight for number, weight in found.items() if number >= j) for j in (1, 2, 3)]
+        right += tail == survival(target.law, draft.law, 3) and mean(found) == sum(tail)
     yield same(5, right, statement="pairs with the survival, and the mean, that enumeration finds")
 
 
@@ -73,15 +74,15 @@ def tokens() -> Iterator[Check]:
     yield same(10, right, statement="models without memory of which the formula is exact")
     one, half = Fraction(1), Fraction(1, 2)
 
-    def always(text: tuple[int, ...]) -> Sequence[Fraction]:
+    def target_law(text: tuple[int, ...]) -> Sequence[Fraction]:
         return [one, 0 * one] if text else [half, half]
 
     def coin(text: tuple[int, ...]) -> Sequence[Fraction]:  # after 1 the draft model and the target agree on nothing
         return [one, 0 * one] if text and text[0] == 0 else [0 * one, one] if text else [half, half]
 
-    kept = survival(always, coin, 3)
-    yield same("1, 1/2, 1/2", ", ".join(map(str, kept)), statement="drafts after the coin: all of them or none")
-    yield same("2", str(1 + kept[1] + kept[2]), statement="tokens of the two drafts after the coin")
+    rates = survival(target_law, coin, 3)
+    yield same("1, 1/2, 1/2", ", ".join(map(str, rates)), statement="drafts after the coin: all of them or none")
+    yield same("2", str(1 + rates[1] + rates[2]), statement="tokens of the two drafts after the coin")
     yield same("7/4", str(independent_tokens(half, 2)), statement="by the formula at rate 1/2")
 
 
@@ -149,13 +150,12 @@ def information() -> Iterator[Check]:
     for seed, (target, _) in enumerate(pairs(3, 4, 1)):
         both, first = joint(target.law, 2), target.law(())
         second = [sum((w for (_, y), w in both.items() if y == z), Fraction(0)) for z in range(4)]
-        heads: list[Any] = [first, second]
-        kept = survival(target.law, lambda tokens, heads=heads: heads[len(tokens)], 2)  # type: ignore[misc]
+        rates = survival(target.law, by_place([first, second]), 2)
         mutual = math.fsum(float(w) * math.log(w / (first[x] * second[y])) for (x, y), w in both.items())
-        words = f"refused at the second place, table {seed}; at the first never: {kept[0] == 1}"
+        words = f"refused at the second place, table {seed}; at the first never: {rates[0] == 1}"
         # 16 terms, each rounded to some 1e-16
         bound = math.sqrt(mutual / 2)
-        yield at_most(bound, float(kept[0] - kept[1]), slack=1e-14, evidence="certified", statement=words)
+        yield at_most(bound, float(rates[0] - rates[1]), slack=1e-14, evidence="certified", statement=words)
 
 
 @claim("speculative/head-not-optimal", source="derived", evidence="exact")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ...sequence.decoding import Choices, law
+from ...sequence.decoding import Choices, block, law, token_verification
 from ...sequence.decoding.choices import Law
-from ...sequence.decoding.verification import Model
+from ...sequence.decoding.verification import Model, Verification
 from ...sequence.models import Table
 
-__all__ = ["completed", "joint", "mean", "numbered", "pairs"]
+__all__ = ["always", "by_place", "completed", "emitted", "joint", "kept", "matched", "mean", "numbered", "pairs"]
 
 
 def pairs(count: int, vocab_size: int, memory: int) -> list[tuple[Table, Table]]:
@@ -20,6 +20,16 @@ def pairs(count: int, vocab_size: int, memory: int) -> list[tuple[Table, Table]]
         (Table.random(vocab_size, memory, rng=seed), Table.random(vocab_size, memory, rng=1000 + seed))
         for seed in range(count)
     ]
+
+
+def always(probabilities: Law) -> Model:
+    """A model with the same law after every text."""
+    return lambda text: probabilities
+
+
+def by_place(laws: Sequence[Law]) -> Model:
+    """Parallel heads: a law for every place."""
+    return lambda text: laws[len(text)]
 
 
 def completed(
@@ -34,6 +44,23 @@ def completed(
 def joint(model: Model, length: int, eos: int | None = None) -> dict[tuple[int, ...], Any]:
     """The law of a text under a model."""
     return law(lambda choices: completed(choices, (), model, length, eos))
+
+
+def emitted(
+    target: Model, draft: Model, gamma: int, verify: Verification = token_verification
+) -> dict[tuple[int, ...], Any]:
+    """The law of gamma + 1 tokens: those of a block, and the target's own after them."""
+    return law(lambda choices: completed(choices, block(choices, target, draft, gamma, verify)[0], target, gamma + 1))
+
+
+def kept(target: Model, draft: Model, gamma: int, verify: Verification = token_verification) -> dict[int, Any]:
+    """The law of how many drafts of a block are kept."""
+    return law(lambda choices: block(choices, target, draft, gamma, verify)[1])
+
+
+def matched(one: Law, other: Law) -> Any:
+    """The probability that two draws coincide."""
+    return law(lambda choices: choices.draw(one) == choices.draw(other))[True]
 
 
 def mean(numbers: Mapping[int, Any]) -> Fraction:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from functools import partial
 from typing import Any
 
 import torch
@@ -12,22 +11,16 @@ import torch
 from ...checks import Check
 from ...sequence.decoding import (
     Choices,
-    block,
     block_verification,
     law,
     speculative_sample,
     token_verification,
     total_variation,
 )
-from ...sequence.decoding.verification import Model, Verification
+from ...sequence.decoding.verification import Model
 from ...sequence.models import Table
 from ..registry import claim, same
-from .settings import completed, joint, mean, numbered, pairs
-
-
-def _law_of_block(target: Model, draft: Model, gamma: int, verify: Verification = token_verification) -> dict[Any, Any]:
-    """The law of gamma + 1 tokens: those of a block, and the target's own after them."""
-    return law(lambda choices: completed(choices, block(choices, target, draft, gamma, verify)[0], target, gamma + 1))
+from .settings import always, by_place, emitted, joint, kept, matched, mean, numbered, pairs
 
 
 @claim("speculative/step", source="2211.17192", evidence="exact")
@@ -36,7 +29,7 @@ def step() -> Iterator[Check]:
 
     The law of four tokens by blocks of three drafts, in fractions, for 5 pairs of drawn tables.
     """
-    exact = sum(_law_of_block(p.law, q.law, 3) == joint(p.law, 4) for p, q in pairs(5, 3, 3))
+    exact = sum(emitted(p.law, q.law, 3) == joint(p.law, 4) for p, q in pairs(5, 3, 3))
     yield same(5, exact, statement="laws of blocks that are the target's, by equality of fractions")
 
 
@@ -48,30 +41,36 @@ def enumeration() -> Iterator[Check]:
     with a test that is off by a thousandth, which is found.
     """
     for verification in ("token", "block"):
-        exact = 0
-        for target, draft in pairs(2, 4, 2):
-            decode = partial(
-                speculative_sample, target, draft, torch.tensor([[0]]), 4, gamma=3, eos=3, verification=verification
-            )
-            found = law(lambda choices, decode=decode: decode(rng=choices).texts()[0])  # type: ignore[misc]
-            after_prompt = partial(_after_0, target)
-            exact += found == joint(after_prompt, 4, eos=3)
+        exact = sum(
+            _decoded(target, draft, verification) == joint(_after_0(target), 4, eos=3)
+            for target, draft in pairs(2, 4, 2)
+        )
         yield same(2, exact, statement=f"laws of speculative_sample that are the target's, verification {verification}")
     p, q = [Fraction(1, 2)] * 2, [Fraction(3, 4), Fraction(1, 4)]
     tested = [Fraction(751, 1000), Fraction(249, 1000)]
 
     def off(choices: Choices) -> int:
         token = choices.draw(q)
-        kept, following = token_verification(choices, [p, p], [tested], [token])
-        return token if kept else choices.draw(following)
+        passed, following = token_verification(choices, [p, p], [tested], [token])
+        return token if passed else choices.draw(following)
 
     # token 0 is kept with probability .5 / .751, and is never what a refusal gives
     gap = p[0] - q[0] * p[0] / tested[0]
     yield same(str(gap), str(total_variation(law(off), numbered(p))), statement="distance with a test off by 1/1000")
 
 
-def _after_0(table: Table, tokens: tuple[int, ...]) -> Any:
-    return table.law((0, *tokens))
+def _after_0(table: Table) -> Model:
+    return lambda text: table.law((0, *text))
+
+
+def _decoded(target: Table, draft: Table, verification: str) -> dict[tuple[int, ...], Any]:
+    """The law of four tokens after the prompt 0, or fewer if 3 ends the text."""
+
+    def decoder(choices: Choices) -> tuple[int, ...]:
+        options: Any = {"gamma": 3, "eos": 3, "verification": verification, "rng": choices}
+        return speculative_sample(target, draft, torch.tensor([[0]]), 4, **options).texts()[0]
+
+    return law(decoder)
 
 
 @claim("speculative/parallel-heads", source="derived", evidence="exact")
@@ -85,9 +84,8 @@ def parallel_heads() -> Iterator[Check]:
         marginal = [Fraction(0)] * 3
         for (_, second), weight in joint(target.law, 2).items():
             marginal[second] += weight
-        for heads in ([target.law(()), marginal], [other.law((0,)), other.law((1,))]):
-            found = _law_of_block(target.law, lambda tokens, heads=heads: heads[len(tokens)], 2)  # type: ignore[misc]
-            exact += found == joint(target.law, 3)
+        for first, second_head in ((target.law(()), marginal), (other.law((0,)), other.law((1,)))):
+            exact += emitted(target.law, by_place([first, second_head]), 2) == joint(target.law, 3)
     yield same(10, exact, statement="laws with parallel heads that are the target's")
 
 
@@ -99,18 +97,15 @@ def block_verified() -> Iterator[Check]:
     """
     p, q = [Fraction(1, 3), Fraction(2, 3)], [Fraction(2, 3), Fraction(1, 3)]
     for name, verify, expected in (("token", token_verification, "10/9"), ("block", block_verification, "11/9")):
-        kept = law(lambda choices, verify=verify: block(choices, lambda _: p, lambda _: q, 2, verify)[1])  # type: ignore[misc]
-        yield same(expected, str(mean(kept)), statement=f"mean number of kept drafts, verification {name}")
-        found = _law_of_block(lambda _: p, lambda _: q, 2, verify)
-        yield same(True, found == joint(lambda _: p, 3), statement=f"the law is the target's, verification {name}")
+        found = str(mean(kept(always(p), always(q), 2, verify)))
+        yield same(expected, found, statement=f"mean number of kept drafts, verification {name}")
+        alike = emitted(always(p), always(q), 2, verify) == joint(always(p), 3)
+        yield same(True, alike, statement=f"the law is the target's, verification {name}")
     exact = as_many = 0
-    for target, draft in pairs(8, 2, 3):
-        exact += _law_of_block(target.law, draft.law, 3, block_verification) == joint(target.law, 4)
-        token, whole = (
-            mean(law(lambda choices, verify=verify: block(choices, target.law, draft.law, 3, verify)[1]))  # type: ignore[misc]  # noqa: B023
-            for verify in (token_verification, block_verification)
-        )
-        as_many += whole >= token
+    for target, draft in pairs(8, 3, 2):  # with two tokens every residual is certain, whatever its weights
+        exact += emitted(target.law, draft.law, 3, block_verification) == joint(target.law, 4)
+        by_block = mean(kept(target.law, draft.law, 3, block_verification))
+        as_many += by_block >= mean(kept(target.law, draft.law, 3))
     yield same(8, exact, statement="drawn pairs with the target's law")
     yield same(8, as_many, statement="drawn pairs of which a block keeps no fewer")
 
@@ -124,17 +119,13 @@ def sample_and_match() -> Iterator[Check]:
     right = fewer = 0
     for target, draft in pairs(10, 4, 0):
         p, q = target.law(()), draft.law(())
-        found = law(lambda choices, p=p, q=q: (choices.draw(q), choices.draw(p)))  # type: ignore[misc]
-        matched = sum(weight for (drafted, sampled), weight in found.items() if drafted == sampled)
-        speculative = law(lambda choices, p=p, q=q: block(choices, lambda _: p, lambda _: q, 1)[1])  # type: ignore[misc]
-        right += matched == sum(p * q)
-        fewer += matched <= mean(speculative)
+        right += matched(p, q) == sum(p * q)
+        fewer += matched(p, q) <= mean(kept(target.law, draft.law, 1))
     yield same(10, right, statement="pairs that match with probability sum pq")
     yield same(10, fewer, statement="pairs that match no more often than speculative sampling keeps")
     p = pairs(1, 4, 0)[0][0].law(())
-    kept = law(lambda choices: block(choices, lambda _: p, lambda _: p, 1)[1])
-    matched = law(lambda choices: choices.draw(p) == choices.draw(p))[True]
-    yield same(f"{sum(p * p)} and 1", f"{matched} and {mean(kept)}", statement="matched and kept at p = q")
+    found = f"{matched(p, p)} and {mean(kept(always(p), always(p), 1))}"
+    yield same(f"{sum(p * p)} and 1", found, statement="matched and kept at p = q")
 
 
 @claim("speculative/chi-square", source="derived", evidence="exact")

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...checks import Check
-from ...sequence.decoding import block, law, total_variation, typical_threshold, typical_tokens
+from ...sequence.decoding import total_variation, typical_threshold, typical_tokens
 from ..registry import at_most, claim, same
-from .settings import mean, numbered, pairs
+from .settings import kept, matched, numbered, pairs
 
 EPSILON, DELTA = Fraction(9, 100), Fraction(3, 10)
 
@@ -34,8 +34,8 @@ def rule() -> Iterator[Check]:
         agree += bool((typical_tokens(p) == typical_tokens(p.astype(float))).all())
     yield same(200, agree, statement="laws of which the rule in floats keeps the same tokens")
     half = [Fraction(1, 2)] * 2
-    kept = np.flatnonzero(typical_tokens(half)).tolist()
-    apart = [str(total_variation({draft: 1}, numbered(half))) for draft in kept]
+    drafts = np.flatnonzero(typical_tokens(half)).tolist()
+    apart = [str(total_variation({draft: 1}, numbered(half))) for draft in drafts]
     yield same("1/2, 1/2", ", ".join(apart), statement="distance for each draft of (1/2, 1/2)")
 
 
@@ -59,8 +59,8 @@ def argmax_accepted() -> Iterator[Check]:
     least = float((p.max(1) * np.exp(entropy)).min())
     yield at_most(0.0, 1 - least, slack=1e-14, evidence="certified", statement="1 - min of max p exp(H)")
     tables = [target.law(()) for target, _ in pairs(200, 6, 0)]
-    kept = sum(bool(typical_tokens(law_x)[int(law_x.argmax())]) for law_x in tables)
-    yield same(200, kept, evidence="certified", statement="drawn laws of which the likeliest token is kept")
+    among = sum(bool(typical_tokens(law_x)[int(law_x.argmax())]) for law_x in tables)
+    yield same(200, among, evidence="certified", statement="drawn laws of which the likeliest token is kept")
 
 
 @claim("medusa/typical-set-size", source="derived", evidence="certified")
@@ -96,10 +96,10 @@ def perfect_draft() -> Iterator[Check]:
 
     10 drawn laws, V = 4: kept for certain at q = p; of sample-and-match it is true, which keeps sum p^2.
     """
-    always = matched = 0
+    never_refused = as_stated = 0
     for target, _ in pairs(10, 4, 0):
         p = target.law(())
-        always += mean(law(lambda choices, p=p: block(choices, lambda _: p, lambda _: p, 1)[1])) == 1  # type: ignore[misc]
-        matched += law(lambda choices, p=p: choices.draw(p) == choices.draw(p))[True] == sum(p * p) < 1  # type: ignore[misc]
-    yield same(10, always, statement="laws of which every draft is kept")
-    yield same(10, matched, statement="laws of which sample-and-match keeps sum p^2 < 1")
+        never_refused += kept(target.law, target.law, 1) == {1: 1}
+        as_stated += matched(p, p) == sum(p * p) < 1
+    yield same(10, never_refused, statement="laws of which every draft is kept")
+    yield same(10, as_stated, statement="laws of which sample-and-match keeps sum p^2 < 1")
