@@ -23,6 +23,8 @@ class Decoded:
         How many tokens each text has, the end-of-sequence token among them.
     target_passes, draft_passes : int
         Calls of the model and of the draft model for the whole batch, those over the prompt among them.
+    turns : int
+        Passes of the model that a text took part in before it ended, over all texts.
     drafted, kept : tuple of int
         At the first, second .. place of a block, over all blocks and texts: how many drafts were verified, and how
         many were kept.
@@ -32,6 +34,7 @@ class Decoded:
     lengths: Tensor
     target_passes: int
     draft_passes: int
+    turns: int
     drafted: tuple[int, ...]
     kept: tuple[int, ...]
 
@@ -42,8 +45,8 @@ class Decoded:
 
     @property
     def tokens_per_pass(self) -> float:
-        """New tokens a text over passes of the model; 1 for decoding token by token, until texts end."""
-        return float(self.lengths.double().mean()) / self.target_passes
+        """New tokens of a text over the passes that it took part in; 1 for decoding token by token."""
+        return int(self.lengths.sum()) / self.turns
 
     def texts(self) -> list[tuple[int, ...]]:
         """The new tokens of every text, without what fills up."""
@@ -55,7 +58,7 @@ class Decoded:
         places = ", ".join(f"{k} of {d}" for k, d in zip(self.kept, self.drafted, strict=True))
         return (
             f"{int(self.lengths.sum())} tokens in {len(self.lengths)} texts: {self.target_passes} passes of the model "
-            f"({self.tokens_per_pass:.2f} tokens a pass), {self.draft_passes} of the draft model\n"
+            f"({self.tokens_per_pass:.2f} tokens of a text a pass), {self.draft_passes} of the draft model\n"
             f"drafts kept by place: {places or 'none drafted'}"
         )
 
@@ -67,6 +70,7 @@ class Texts:
         self.rows: list[list[int]] = [[] for _ in range(count)]
         self.limit, self.eos = limit, eos
         self.drafted, self.kept = [0] * places, [0] * places
+        self.turns = count  # over the prompts
 
     def open(self) -> list[int]:
         """The numbers of the texts that go on."""
@@ -87,7 +91,8 @@ class Texts:
         return drafts[: drafts.index(self.eos) + 1] if self.eos in drafts else drafts
 
     def count(self, drafted: int, kept: int) -> None:
-        """Note the drafts of a block, and how many of them were kept."""
+        """Note the drafts of a text's block, and how many of them were kept."""
+        self.turns += 1
         for place in range(drafted):
             self.drafted[place] += 1
             self.kept[place] += place < kept
@@ -97,5 +102,5 @@ class Texts:
         lengths = [len(row) for row in self.rows]
         fill = 0 if self.eos is None else self.eos
         tokens = [row + [fill] * (max(lengths) - len(row)) for row in self.rows]
-        passes = (target_passes, draft_passes)
+        passes = (target_passes, draft_passes, self.turns)
         return Decoded(torch.tensor(tokens), torch.tensor(lengths), *passes, tuple(self.drafted), tuple(self.kept))

@@ -119,7 +119,7 @@ def test_an_end_inside_a_block():
     found = self_speculative(Future(table, 3), torch.tensor([[3], [1]]), 9, eos=2)
     assert found.texts() == [(0, 1, 2), (2,)] and found.tokens.tolist() == [[0, 1, 2], [2, 2, 2]]
     assert found.drafted == (1, 1, 0), "nothing is drafted behind the end"
-    assert found.summary().startswith("4 tokens in 2 texts: 2 passes of the model (1.00 tokens a pass), 0 of the draft")
+    assert found.summary().startswith("4 tokens in 2 texts: 2 passes of the model (1.33 tokens of a text a pass)")
 
 
 def test_no_more_positions_than_greedy_needs():

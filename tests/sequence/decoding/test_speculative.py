@@ -145,6 +145,7 @@ def test_all_rejected(verification, gamma, count):
     target, draft = (Table(2, 0, {(): row}) for row in ((one, zero), (zero, one)))
     found = speculative_sample(target, draft, PROMPT, count, gamma=gamma, verification=verification)
     assert found.texts() == [(0,) * count] and found.target_passes == count and not any(found.kept)
+    assert found.tokens_per_pass == 1
 
 
 def test_no_more_positions_than_greedy_needs():
