@@ -125,10 +125,20 @@ PENDING: tuple[str, ...] = (
         "cpu-setting models results-paper results-factorization results-frydenlund in-weights public-code "
         "frydenlund-2024 frydenlund-2025 other-objectives discrete-diffusion roll-the-dice faq",
     ),
+    *_names("planning", "public-code rofin crossing-path-star"),
     *_names(
-        "planning",
-        "public-code rofin crossing-path-star",
+        "multitoken",
+        "loss erratum-factorisation architecture parameter-matched alternatives memory erratum-overhead "
+        "sequential-heads sequential-gradients table-S7 table-1 table-S2 table-S3 other-results induction "
+        "induction-toy arithmetic composition compute-cost choice-points rejoin information-identity definition-L2 "
+        "lemma-L3 erratum-L3-proof relative-information-sign product-heads chain-residual capacity-decoupling "
+        "bayes-floor linear neighbours",
     ),
-    *MULTI_TOKEN,
+    *_names(
+        "medusa",
+        "heads medusa-1 medusa-2 tree sparse-tree erratum-acc-rate-fit headline table-1 table-2 table-3 "
+        "head-accuracy defect-2 defect-3 defect-5 defect-6 defect-7",
+    ),
+    *_names("speculative", "code-lingua code-lucidrains"),
 )
 """Labels that may be named but have no claim: their subject is not in the library yet, or nothing can be checked."""

@@ -5,6 +5,7 @@ from .fitting import model_for
 from .hugging_face import HuggingFace
 from .mamba import Mamba, MambaConfig
 from .myopic import Cut
+from .table import Table, TableModel
 from .transformer import Transformer, TransformerConfig
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "LanguageModel",
     "Mamba",
     "MambaConfig",
+    "Table",
+    "TableModel",
     "Transformer",
     "TransformerConfig",
     "model_for",

@@ -27,6 +27,21 @@ class Past:
     value: Any = None
     length: int = 0
 
+    def truncate(self, length: int) -> None:
+        """Forget all positions from ``length`` on.
+
+        Raises
+        ------
+        UsageError
+            If what the model remembers cannot be cut, as that of recurrent models.
+        """
+        if length == self.length:
+            return
+        if not hasattr(self.value, "crop"):
+            raise UsageError(f"cache is {type(self.value).__name__}; it must have crop, to forget positions")
+        self.value.crop(length - self.length)  # a negative number: how many to forget
+        self.length = length
+
 
 class HuggingFace(LanguageModel):
     """Any Hugging Face causal language model with a linear head, as a `LanguageModel`; nothing is ever downloaded.

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from ...doors import whole
+from ...errors import UsageError
 from .embedding import LanguageModel, check_inputs, embedding_for, initialise
 from .myopic.cut import Cut
 
@@ -74,10 +75,62 @@ class MambaConfig:
 
 @dataclass
 class RecurrentState:
-    """What a `Mamba` remembers of the positions so far: a pair a layer."""
+    """What a `Mamba` remembers of the positions so far: a pair a layer.
+
+    A state does not tell those before it, so to go back (`truncate`) they must have been kept: those after
+    ``keep_from`` positions and more are, from the call on after which it is set.
+    """
 
     inputs_bit: list[Tensor] = field(default_factory=list)  # the last ones, for the convolution
     states_bin: list[Tensor] = field(default_factory=list)
+    length: int = 0
+    keep_from: int | None = None
+    _kept_inputs_bit: list[Tensor] = field(default_factory=list)
+    _kept_states_btin: list[Tensor] = field(default_factory=list)
+
+    def add_inputs(self, layer: int, x_bit: Tensor, before: int) -> None:
+        """Remember the newest inputs of a layer, which follow the ``before`` that the convolution also sees."""
+        if layer == 0:
+            self.length += x_bit.shape[2] - before
+        if self.keep_from is not None:
+            first = layer == len(self._kept_inputs_bit)
+            kept_bit = x_bit if first else torch.cat([self._kept_inputs_bit[layer], x_bit[:, :, before:]], dim=2)
+            _remember(self._kept_inputs_bit, layer, _last(kept_bit, 2, before + max(0, self.length - self.keep_from)))
+        _remember(self.inputs_bit, layer, _last(x_bit, 2, before))
+
+    def add_states(self, layer: int, states_btin: Tensor) -> None:
+        """Remember the newest states of a layer; its inputs were added before."""
+        if self.keep_from is not None:
+            if layer < len(self._kept_states_btin):
+                old_btin = self._kept_states_btin[layer]
+            elif layer < len(self.states_bin):
+                old_btin = self.states_bin[layer][:, None]
+            else:
+                old_btin = torch.zeros_like(states_btin[:, :1])
+            kept_btin = torch.cat([old_btin, states_btin], dim=1)
+            _remember(self._kept_states_btin, layer, _last(kept_btin, 1, 1 + max(0, self.length - self.keep_from)))
+        _remember(self.states_bin, layer, states_btin[:, -1])
+
+    def truncate(self, length: int) -> None:
+        """Forget all positions from ``length`` on.
+
+        Raises
+        ------
+        UsageError
+            If the state after so many was not kept.
+        """
+        back = self.length - length
+        if back == 0:
+            return
+        if not all(kept_btin.shape[1] > back for kept_btin in self._kept_states_btin) or not self._kept_states_btin:
+            raise UsageError(f"length is {length}; it must be at least keep_from, which is {self.keep_from}")
+        self.length = length
+        for layer, before in enumerate(x_bit.shape[2] for x_bit in self.inputs_bit):
+            kept_bit, kept_btin = self._kept_inputs_bit[layer], self._kept_states_btin[layer]
+            self._kept_inputs_bit[layer] = kept_bit[:, :, : kept_bit.shape[2] - back]
+            self._kept_states_btin[layer] = kept_btin[:, : kept_btin.shape[1] - back]
+            self.inputs_bit[layer] = _last(self._kept_inputs_bit[layer], 2, before)
+            self.states_bin[layer] = self._kept_states_btin[layer][:, -1]
 
 
 class Mamba(LanguageModel):
@@ -166,7 +219,7 @@ class SelectiveStateSpace(nn.Module):
             fresh_btin = torch.cat([first, fresh_btin[:, 1:]], dim=1)
         states_btin = self.scan(keep_btin, fresh_btin)
         if cache is not None:
-            _remember(cache.states_bin, layer, states_btin[:, -1])
+            cache.add_states(layer, states_btin)
         y_bti = (states_btin * out_btn[:, :, None, :]).sum(-1) + self.skip * x_bti
         return self.output(y_bti * F.silu(gate_bti))  # type: ignore[no-any-return]
 
@@ -186,7 +239,7 @@ class SelectiveStateSpace(nn.Module):
         else:
             x_bit = F.pad(x_bit, (before, 0))
         if cache is not None:
-            _remember(cache.inputs_bit, layer, x_bit[:, :, x_bit.shape[2] - before :])
+            cache.add_inputs(layer, x_bit, before)
         return self.convolution(x_bit)  # type: ignore[no-any-return]
 
 
@@ -266,6 +319,12 @@ def _spread_step_sizes(mixer: SelectiveStateSpace, generator: torch.Generator) -
     steps = torch.exp(draws * (math.log(0.1) - math.log(0.001)) + math.log(0.001))
     with torch.no_grad():
         mixer.step_size.bias.copy_(steps + torch.log(-torch.expm1(-steps)))  # the inverse of softplus
+
+
+def _last(x: Tensor, axis: int, count: int) -> Tensor:
+    """The last entries along an axis, all if there are fewer."""
+    count = min(count, x.shape[axis])
+    return x.narrow(axis, x.shape[axis] - count, count)
 
 
 def _remember(kept: list[Tensor], layer: int, value: Tensor) -> None:

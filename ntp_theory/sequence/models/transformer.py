@@ -90,6 +90,11 @@ class KeyValueCache:
             self.values_bhse[layer] = torch.cat([self.values_bhse[layer], v_bhte], dim=2)
         return self.keys_bhse[layer], self.values_bhse[layer]
 
+    def truncate(self, length: int) -> None:
+        """Forget all positions from ``length`` on."""
+        self.keys_bhse = [k_bhse[:, :, :length] for k_bhse in self.keys_bhse]
+        self.values_bhse = [v_bhse[:, :, :length] for v_bhse in self.values_bhse]
+
 
 class Transformer(LanguageModel):
     """Logits of the next token at every position.

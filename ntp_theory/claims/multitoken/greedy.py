@@ -1,0 +1,182 @@
+"""Greedy decoding in blocks says the tokens of greedy decoding, as far as rounding decides nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from ...checks import Check
+from ...sequence.decoding import (
+    Choices,
+    block,
+    greedy,
+    law,
+    margin_certificate,
+    self_speculative,
+    speculative_sample,
+)
+from ...sequence.models import LanguageModel, Mamba, MambaConfig, Table, TableModel, Transformer, TransformerConfig
+from ...sequence.models.table import contexts
+from ..registry import claim, same
+from .mutants import greedy_by_tree
+from .settings import by_place, joint, kept
+
+TABLES, TEXTS = 200, 50
+
+
+def _texts(model: LanguageModel, prompts: Tensor, count: int, eos: int | None) -> list[tuple[int, ...]]:
+    """What `greedy` says, up to the end of sequence."""
+    rows = greedy(model, prompts, count).tolist()
+    return [tuple(row[: row.index(eos) + 1] if eos in row else row) for row in rows]
+
+
+def _foreseen(table: Table, heads: int, wrong: float, seed: int) -> Callable[[Tensor], Tensor]:
+    """Heads on the features of a table: what it will say, or with a probability any other token."""
+    v, generator = table.vocab_size, torch.Generator().manual_seed(seed)
+    said = torch.tensor([_said(table, text, heads + 1)[1:] for text in contexts(v, table.memory)])
+    shift = torch.randint(1, v, said.shape, generator=generator)
+    slip = torch.rand(said.shape, generator=generator) < wrong
+    logits = torch.nn.functional.one_hot(torch.where(slip, (said + shift) % v, said), v).double()
+    return lambda features: logits[features.argmax(-1)]
+
+
+def _said(table: Table, text: tuple[int, ...], count: int) -> list[int]:
+    """What follows a text if the likeliest token always does."""
+    tokens = list(text)
+    for _ in range(count):
+        tokens.append(int(table.law(tokens).argmax()))
+    return tokens[len(text) :]
+
+
+@claim("speculative/greedy-equivalence", source="derived", evidence="exact")
+def equivalence() -> Iterator[Check]:
+    """Greedy decoding in blocks gives the tokens of greedy decoding, whatever is proposed.
+
+    10,000 texts of 200 tables with 2 to 16 tokens, token 0 among them, in ragged batches with an end of sequence
+    inside blocks; a Transformer and a Mamba in double precision, with each other as the draft model.
+    """
+    same_texts = right = 0
+    for seed in range(TABLES):
+        table = Table.random(2 + seed % 15, 1 + seed % 2, zeros=seed % 3 == 0, rng=seed)
+        model, eos = TableModel(table), (None, 0, 1)[seed % 3]
+        prompts = torch.randint(table.vocab_size, (TEXTS, 2), generator=torch.Generator().manual_seed(seed))
+        found = self_speculative(model, prompts, 8, heads=_foreseen(table, 1 + seed % 4, 0.5, seed), eos=eos)
+        same_texts += sum(a == b for a, b in zip(found.texts(), _texts(model, prompts, 8, eos), strict=True))
+        right += sum(found.kept)
+    yield same(TABLES * TEXTS, same_texts, statement=f"texts of tables said alike, with {right} proposals kept")
+    networks: list[LanguageModel] = [
+        Transformer(TransformerConfig(7, 48, 16, 2, 2)).double(),
+        Mamba(MambaConfig(7, 16, 2, state=4)).double(),
+    ]
+    prompts = torch.randint(7, (8, 4), generator=torch.Generator().manual_seed(0))
+    for target, draft in (networks, networks[::-1]):
+        found = speculative_sample(target, draft, prompts, 40, gamma=4, temperature=0, eos=0)
+        words = f"texts of a {type(target).__name__} said alike, with {sum(found.kept)} drafts kept"
+        alike = sum(a == b for a, b in zip(found.texts(), _texts(target, prompts, 40, 0), strict=True))
+        yield same(8, alike, statement=words)
+
+
+@claim("multitoken/self-speculation", source="2404.19737 Sec. 2", evidence="exact")
+def self_speculation() -> Iterator[Check]:
+    """One pass verifies the last proposals and makes the next: at most k tokens a pass with k heads.
+
+    Tables of 5 tokens, 41 new ones: with k = 1 + n heads that are always right 1 + ceil(40 / k) passes, the first over
+    the prompt, with heads that are always wrong 41; in between with others.
+    """
+    table, prompt = Table.random(5, 1, rng=3), torch.tensor([[0]])
+    for heads in (1, 2, 4):
+        passes = [
+            self_speculative(TableModel(table), prompt, 41, heads=_foreseen(table, heads, wrong, heads)).target_passes
+            for wrong in (0.0, 0.5, 1.0)
+        ]
+        least = 1 + math.ceil(40 / (heads + 1))
+        words = f"passes with {heads} heads besides the next-token head, always right and always wrong"
+        yield same(f"{least}, 41", f"{passes[0]}, {passes[2]}", statement=words)
+        yield same(True, least <= passes[1] <= 41, statement=f"{passes[1]} passes when half of the proposals are wrong")
+
+
+@claim("speculative/greedy-counterexample", source="derived", evidence="exact")
+def counterexample() -> Iterator[Check]:
+    """A perfect parallel head can have all its greedy drafts refused: p(x) = (.4, .3, .3), y = 0, 1, 1.
+
+    The marginal law of y is (.4, .6), so the head says 1; after the greedy x = 0 it is refused for certain. Sampled,
+    its second draft is kept with probability .52.
+    """
+    first = [Fraction(4, 10), Fraction(3, 10), Fraction(3, 10)]
+    sure = [[Fraction(int(y == z)) for z in range(3)] for y in range(3)]
+
+    def target(text: tuple[int, ...]) -> list[Fraction]:
+        return sure[(0, 1, 1)[text[0]]] if len(text) == 1 else first
+
+    marginal = [sum((w for (_, y), w in joint(target, 2).items() if y == z), Fraction(0)) for z in range(3)]
+    yield same("2/5, 3/5, 0", ", ".join(map(str, marginal)), statement="the marginal law of y")
+    heads = [first, marginal]
+
+    def likeliest(law_x: list[Fraction]) -> list[Fraction]:
+        return sure[law_x.index(max(law_x))]
+
+    def certain(choices: Choices) -> tuple[tuple[int, ...], int]:
+        return block(choices, lambda text: likeliest(target(text)), by_place([likeliest(head) for head in heads]), 2)
+
+    found = {outcome: str(weight) for outcome, weight in law(certain).items()}
+    yield same("{((0, 0), 1): '1'}", str(found), statement="greedy tokens, and how many are drafts")
+    yield same("13/25", str(kept(target, by_place(heads), 2)[2]), statement="both drafts kept when they are drawn")
+
+
+@claim("speculative/margin-certificate", source="derived", evidence="certified")
+def margins() -> Iterator[Check]:
+    """A token is certain when its two largest logits differ by more than twice the largest error of a logit.
+
+    644 tokens of a Transformer with 4 layers of width 128, read one by one and in blocks of 5: all certain in double
+    precision; in single precision and bfloat16 none differs that is certain, and the uncertain ones are counted.
+    """
+    prompts = torch.randint(32, (7, 4), generator=torch.Generator().manual_seed(0))
+    for dtype in (torch.float64, torch.float32, torch.bfloat16):
+        model = Transformer(TransformerConfig(32, 96, 128, 4)).to(dtype)
+        found = margin_certificate(model, prompts, greedy(model, prompts, 92), block=5)
+        name = str(dtype).removeprefix("torch.")
+        shown = f"{name}: {found.uncertified} of {found.positions} uncertain, error {found.error:.2g}"
+        words = f"certain but differing, {shown}"
+        yield same(0, found.certified_differing, evidence="certified", statement=words)
+        if dtype == torch.float64:
+            yield same(0, found.uncertified, evidence="certified", statement="uncertain in double precision")
+
+
+@claim("medusa/defect-1", source="FasterDecoding/Medusa e2a5d20", evidence="exact")
+def padding() -> Iterator[Check]:
+    """Rows of a tree of candidates that are filled up with token 0 break greedy decoding where token 0 is a token.
+
+    40 texts of 60 tokens on tables with 16: some differ from greedy decoding; none where token 0 is forbidden, none
+    with a tree whose rows are all as long, and none if what fills up is never kept.
+    """
+    ragged, regular = [[0, 0, 0], [0, 1], [1, 0], [2], [3]], [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2]]
+    differing = {"filled up": 0, "token 0 forbidden": 0, "rows alike": 0, "not filled up": 0}
+    for seed in range(40):
+        table, heads = Table.random(16, 1, rng=seed), Table.random(16, 1, rng=1000 + seed)
+        for name, tree, padded in (
+            ("filled up", ragged, True),
+            ("token 0 forbidden", ragged, True),
+            ("rows alike", regular, True),
+            ("not filled up", ragged, False),
+        ):
+            model = _without_0(table) if name == "token 0 forbidden" else table
+
+            def rows(text: tuple[int, ...], tree: list[list[int]] = tree, heads: Table = heads) -> list[list[int]]:
+                order = (-heads.law(text)).argsort(kind="stable").tolist()
+                return [[order[choice] for choice in path] for path in tree]
+
+            plain = greedy_by_tree(model.law, (seed % 16,), 60, lambda text: [[]], padded=False)
+            found = greedy_by_tree(model.law, (seed % 16,), 60, rows, padded=padded)
+            differing[name] += found[:60] != plain
+    yield same(True, differing["filled up"] > 0, statement=f"some differ ({differing['filled up']} of 40)")
+    for name in ("token 0 forbidden", "rows alike", "not filled up"):
+        yield same(0, differing[name], statement=f"texts that differ, {name}")
+
+
+def _without_0(table: Table) -> Table:
+    rows = {text: (Fraction(0), *(p / (1 - row[0]) for p in row[1:])) for text, row in table.rows.items()}
+    return Table(table.vocab_size, table.memory, rows)

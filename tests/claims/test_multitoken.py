@@ -1,0 +1,90 @@
+"""The claims on decoding hold, and faults put into the decoders make them fail."""
+
+from __future__ import annotations
+
+import pytest
+
+from ntp_theory import claims
+from ntp_theory.claims.multitoken import greedy, mutants
+from ntp_theory.sequence.decoding import blockwise, choices, decoded, typical, verification
+from ntp_theory.sequence.decoding.verification import VERIFICATIONS
+from ntp_theory.sequence.models.table import TokenCache
+from ntp_theory.sequence.models.transformer import KeyValueCache
+from tests.test_mutations import Fault
+
+LABELS = [label for label in claims.labels() if label.split("/")[0] in ("multitoken", "speculative", "medusa")]
+
+
+@pytest.fixture
+def to(monkeypatch):
+    fault = Fault(monkeypatch)
+    fault.item = monkeypatch.setitem
+    monkeypatch.setattr(greedy, "TABLES", 16)
+    return fault
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_claim_holds(label):
+    found = claims.check(label)
+    assert found and all(check.holds for check in found)
+
+
+def blocks_go_on_with_the_target(to):
+    to.item(VERIFICATIONS, "block", mutants.residual_from_target)
+
+
+def residual_is_the_target(to):
+    to.function(verification.residual, lambda f, target, draft, weight=1: target)
+
+
+def residual_without_its_weight(to):
+    to.function(verification.residual, lambda f, target, draft, weight=1: f(target, draft))
+
+
+def every_draft_is_kept(to):
+    to.method(choices._Branch, "accept", lambda f, self, probability: True)
+
+
+def drafts_go_on_behind_the_end(to):
+    to.method(decoded.Texts, "goes_on", lambda f, self, r, drafts=(): len(self.rows[r]) + len(drafts) < self.limit)
+
+
+def a_cache_forgets_nothing(to):
+    to.method(KeyValueCache, "truncate", lambda f, self, length: None)
+
+
+def a_cache_forgets_one_too_few(to):
+    to.method(TokenCache, "truncate", lambda f, self, length: f(self, length + 1))
+
+
+def proposals_of_the_wrong_place(to):
+    to.function(blockwise._likeliest, lambda f, logits: f(logits.roll(1, dims=2)))
+
+
+def everything_is_typical(to):
+    to.function(typical.typical_tokens, lambda f, law, **options: f(law, epsilon=1e-9))
+
+
+def the_threshold_is_twice_as_high(to):
+    to.function(typical.typical_threshold, lambda f, law, **options: 2 * f(law, **options))
+
+
+FAULTS = {
+    residual_is_the_target: ["speculative/step", "speculative/enumeration", "speculative/parallel-heads"],
+    residual_without_its_weight: ["speculative/block-verification"],
+    blocks_go_on_with_the_target: ["speculative/enumeration"],
+    every_draft_is_kept: ["speculative/step", "speculative/acceptance-rate", "speculative/mutation-hf-32867"],
+    drafts_go_on_behind_the_end: ["speculative/enumeration", "speculative/greedy-equivalence"],
+    a_cache_forgets_nothing: ["speculative/greedy-equivalence"],
+    a_cache_forgets_one_too_few: ["speculative/greedy-equivalence"],
+    proposals_of_the_wrong_place: ["speculative/greedy-equivalence", "multitoken/self-speculation"],
+    everything_is_typical: ["medusa/typical-acceptance"],
+    the_threshold_is_twice_as_high: ["medusa/typical-acceptance"],
+}
+
+
+@pytest.mark.parametrize("inject", FAULTS, ids=lambda fault: fault.__name__)
+def test_fault_is_noticed(inject, to):
+    inject(to)
+    for label in FAULTS[inject]:
+        assert [check for check in claims.check(label) if not check.holds], label
