@@ -40,7 +40,7 @@ def equation(run: Trajectory, limit: Limit) -> list[Check]:
         late = run.log_elapsed > -math.inf
         checks.append(
             Check.close(
-                "bias/setting",
+                "steepest/setting",
                 0.0,
                 float((run.log_elapsed - expected)[late].abs().max()) if bool(late.any()) else 0.0,
                 relative=False,
@@ -178,7 +178,7 @@ def _lengths(run: Trajectory) -> Check:
         if decay is not None and not -LENGTHS <= decay <= 1.0 + LENGTHS:
             worst = math.inf
     return Check.at_most(
-        "bias/setting",
+        "steepest/setting",
         bound=0.0,
         computed=worst,
         slack=LENGTHS,
@@ -199,7 +199,7 @@ def _steps(run: Trajectory, limit: Limit) -> Check:
         if found - slack > worst - allowed:
             worst, allowed = found, slack
     return Check.at_most(
-        "bias/setting",
+        "steepest/setting",
         bound=0.0,
         computed=worst,
         slack=allowed,
