@@ -96,7 +96,7 @@ def read(name: str, task: PreCaching, model: LanguageModel, result: TrainResult)
 
 def zero_loss(task: PreCaching) -> ntp.Check:
     """The expected loss of saying 0 against that on drawn sequences, within five standard errors."""
-    answers = task.sample(2000, rng=0).answers.double()
+    answers = task.sample(2000, rng=0).answers.double().numpy()
     each = np.where(np.abs(answers) <= 1, answers**2 / 2, np.abs(answers) - 0.5).mean(1)
     return ntp.Check.close(
         "planning/synthetic-task",
