@@ -1,5 +1,6 @@
 """Ways to make an `NTPDataset`: at random, designed with known answers, from a text, from a trained model."""
 
+from ..text import TOKENIZERS, tokenize
 from .corpus import documentation_text
 from .counting import ContextCounts, count_contexts
 from .designed import DESIGNED, DesignedCase, designed
@@ -8,7 +9,6 @@ from .gaussian import random
 from .instances import a2, lemma5, one_hot_control, sep_incompat, tiny, toy
 from .model import from_model
 from .text import from_text
-from .tokenize import TOKENIZERS, tokenize
 
 __all__ = [
     "DESIGNED",

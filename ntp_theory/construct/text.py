@@ -9,10 +9,9 @@ import numpy as np
 
 from ..dataset import NTPDataset
 from ..errors import DatasetError
+from ..text import Text, describe, tokenize
 from .counting import count_contexts
 from .embedding import embedding_map
-from .source import Text, describe
-from .tokenize import tokenize
 
 __all__ = ["from_text"]
 

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...construct import source as sources
 from ...doors import generator, one_of, whole
 from ...errors import DatasetError
 from ...runs import digest
+from ...text import source as sources
 from .batch import Batch
 from .splits import HELD_OUT, hashed
 from .task import SPLITS, Task

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...construct.tokenize import learn_byte_pairs, pieces
 from ...doors import whole
 from ...errors import UsageError
+from ...text import learn_byte_pairs, pieces
 
 __all__ = ["BytePairs", "Characters", "FolderTokens", "Tokens", "tokens_for"]
 

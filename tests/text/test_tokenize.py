@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntp_theory.construct import TOKENIZERS, tokenize
 from ntp_theory.errors import DatasetError, UsageError
+from ntp_theory.text import TOKENIZERS, tokenize
 
 # characters on which a cut may go wrong: space, signs, marks, letters whose case depends on their neighbours
 TRICKY = "  \n\t..'aAbΣσİe\u0301\u0307\u0939\u093f_1é😀"
