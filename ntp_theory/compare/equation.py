@@ -51,7 +51,7 @@ def equation(run: Trajectory, limit: Limit) -> list[Check]:
             )
         )
     if run.method in GRADIENTS | INERTIA:
-        checks.append(_steps(run, limit))
+        checks += _steps(run, limit)
     if run.method == "ngd":
         checks.append(_lengths(run))
     return checks
@@ -188,25 +188,25 @@ def _lengths(run: Trajectory) -> Check:
     )
 
 
-def _steps(run: Trajectory, limit: Limit) -> Check:
+def _steps(run: Trajectory, limit: Limit) -> list[Check]:
     """Pairs of successive records; rounding of logits moves gradients, and of the clock the length of a step."""
     successive = (run.times[1:] - run.times[:-1] == 1).nonzero()[:, 0].tolist()
     if run.method in INERTIA:
         successive = [i for i in successive if not int(run.times[i])]
-    worst, allowed = 0.0, 0.0
-    for i in successive:
-        found, slack = _step(run, limit, i)
-        if found - slack > worst - allowed:
-            worst, allowed = found, slack
-    return Check.at_most(
+    steps = [_step(run, limit, i) for i in successive]
+    if not steps:
+        return []
+    worst, allowed = max(steps, key=lambda step: step[0] / step[1] if step[1] else math.inf)
+    check = Check.at_most(
         "steepest/setting",
         bound=0.0,
         computed=worst,
         slack=allowed,
         evidence="certified",
         source="derived",
-        statement=f"a step of {run.method!r} against its time times the gradient, largest over successive records",
+        statement=f"a step of {run.method!r} against its time times the gradient, worst of successive records",
     )
+    return [check]
 
 
 def _step(run: Trajectory, limit: Limit, i: int) -> tuple[float, float]:
