@@ -82,7 +82,7 @@ def read(name: str, task: PreCaching, model: LanguageModel, result: TrainResult)
     if name == "plain":
         return [
             at_most("planning/measured-gap", 0.2 * zero, last, statement=words),
-            at_most("planning/probes", -0.8, -slope, statement=exchanged),
+            at_most("planning/probes", -0.3, -slope, statement=exchanged),
         ]
     if name == "myopic":
         return [at_most("planning/measured-gap", 0.2 * zero, zero - best, statement=words)]
