@@ -120,6 +120,8 @@ def gap_by_size(sizes: Sequence[int], found: Sequence[Sequence[LossDifference]],
         ax.axhline(0.0, color=GREY, linewidth=0.8)
         ax.set_title("difference by model size", loc="left")
         ax.set(xlabel="parameters", ylabel="loss - loss, nats", xscale="log")
+        ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        ax.minorticks_off()
         ax.legend(loc="best")
     return ax
 
