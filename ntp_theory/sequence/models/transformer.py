@@ -195,8 +195,10 @@ class Attention(nn.Module):
 def rotate(x_bhte: Tensor, place_t: Tensor) -> Tensor:
     """Rotary positions: the two halves of every vector turn against each other, faster in the first coordinates."""
     half = x_bhte.shape[-1] // 2
-    rates = 10_000.0 ** (-torch.arange(half, device=x_bhte.device, dtype=x_bhte.dtype) / half)
-    angles_te = place_t[:, None].to(x_bhte.dtype) * rates
-    cos, sin = angles_te.cos(), angles_te.sin()
+    # bfloat16 has 8 bits: of an angle at position 200 they leave no fraction, and 256 and 257 are one
+    exact = torch.promote_types(x_bhte.dtype, torch.float32)
+    rates = 10_000.0 ** (-torch.arange(half, device=x_bhte.device, dtype=exact) / half)
+    angles_te = place_t[:, None].to(exact) * rates
+    cos, sin = angles_te.cos().to(x_bhte.dtype), angles_te.sin().to(x_bhte.dtype)
     first, second = x_bhte[..., :half], x_bhte[..., half:]
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
