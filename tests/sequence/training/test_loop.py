@@ -200,6 +200,7 @@ def small_examples(count=16, **changes):
         ({"evaluate_every": 0}, "evaluate_every is 0"),
         ({"evaluate_count": 0}, "evaluate_count is 0"),
         ({"until": 0.0}, "until is 0.0"),
+        ({"until": 1.5}, "until is 1.5; it must be above 0 and at most 1"),
         ({"callback": 3}, "callback is 3"),
         ({"checkpoint": "x.npz", "checkpoint_every": 0}, "checkpoint_every is 0"),
         ({"examples": small_examples(15)}, "examples has 15; it must have a batch of 16"),
@@ -211,7 +212,12 @@ def small_examples(count=16, **changes):
             {"examples": small_examples(prompts=torch.zeros(16, 7, 2, dtype=torch.int64))},
             "examples has prompts of shape",
         ),
-        ({"examples": small_examples(answers=torch.full((16, 3), 10))}, "examples has answers .* from 10 to 10"),
+        ({"examples": small_examples(answers=torch.full((16, 3), 10))}, "examples has answers from 10 to 10"),
+        (
+            {"examples": PathStar(2, 3, 5, "reversed").sample(16, split="train")},
+            "examples has 16 answers that are wrong for .*'forward'.* the first at 0",
+        ),
+        ({"examples": [1]}, "examples is of type list"),
         ({"task": PathStar(2, 3, 6)}, "its vocab_size is 11, and the model's 10"),
     ],
 )
