@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ...doors import one_of, whole
 from ...errors import UsageError
-from .embedding import LanguageModel, check_inputs, embedding_for, initialise
+from .embedding import LARGEST_SEED, LanguageModel, check_inputs, embedding_for, initialise
 from .myopic.cut import Cut
 
 __all__ = ["KeyValueCache", "Transformer", "TransformerConfig"]
@@ -59,7 +59,7 @@ class TransformerConfig:
     def __post_init__(self) -> None:
         for name in ("vocab_size", "max_length", "width", "layers", "heads", "slots"):
             whole(name, getattr(self, name), at_least=1)
-        whole("seed", self.seed, at_least=0)
+        whole("seed", self.seed, at_least=0, at_most=LARGEST_SEED)
         one_of("positions", self.positions, POSITIONS)
         check_inputs(self)
         if self.width % self.heads:
