@@ -118,6 +118,10 @@ def train(
     whole("evaluate_every", evaluate_every, at_least=1)
     whole("evaluate_count", evaluate_count, at_least=1)
     settings = Settings() if settings is None else settings
+    kinds = {"model": LanguageModel, "task": Task, "objective": Objective, "settings": Settings}
+    for (name, kind), value in zip(kinds.items(), (model, task, objective, settings), strict=True):
+        if not isinstance(value, kind):
+            raise UsageError(f"{name} is {value!r}; it must be of type {kind.__name__}")
     if until is not None:
         number("until", until, "above 0 and at most 1, an accuracy", lambda x: 0.0 < x <= 1.0)
         if not task.right_answers:
@@ -226,6 +230,8 @@ class _Run:
                     f"examples has {len(examples)}; it must have a batch of {settings.batch_size} at least"
                 )
         self.parameters = [p for p in model.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise UsageError("model has no parameter that requires a gradient; there is nothing to train")
         self.device = model.device
         decayed = [p for p in self.parameters if p.dim() > 1 and not getattr(p, "_no_weight_decay", False)]
         chosen = set(map(id, decayed))

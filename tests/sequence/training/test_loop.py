@@ -218,6 +218,12 @@ def small_examples(count=16, **changes):
             "examples has 16 answers that are wrong for .*'forward'.* the first at 0",
         ),
         ({"examples": [1]}, "examples is of type list"),
+        ({"objective": TeacherForcing}, "objective is <class .* it must be of type Objective"),
+        ({"objective": "teacherless"}, "objective is 'teacherless'"),
+        ({"model": torch.nn.Linear(2, 2)}, "model is Linear"),
+        ({"task": "path-star"}, "task is 'path-star'"),
+        ({"settings": {}}, "settings is {}"),
+        ({"model": transformer().requires_grad_(False)}, "nothing to train"),
         ({"task": PathStar(2, 3, 6)}, "its vocab_size is 11, and the model's 10"),
     ],
 )
