@@ -61,7 +61,7 @@ def features_dataset(
     Raises
     ------
     UsageError
-        If a place is out of range, or the model is too small for the task.
+        If a place is out of range, the batch or the objective is not for the task, or the model is too small for it.
     DatasetError
         If two contexts with different next tokens have the same hidden state, or one is not finite.
 
@@ -80,6 +80,9 @@ def features_dataset(
     NTPDataset(num_contexts=20, vocab_size=10, dim=64, entropy=0 nats)
     """
     model.check_fits(task)
+    objective.check_fits(task)
+    task.check("batch", batch)
+    batch = batch.to("cpu")
     seed = int(generator(rng).integers(2**63))
     example = objective.example(batch, task, torch.Generator().manual_seed(seed))
     judged = (example.labels[0] != IGNORED).nonzero()[:, 0].tolist()

@@ -18,6 +18,7 @@ from ntp_theory.sequence.tasks import Batch, PathStar
 from ntp_theory.sequence.training import (
     FirstTokenOnly,
     MaskedTeacherForcing,
+    Regression,
     TeacherForcing,
     Teacherless,
     WholeSequenceReversed,
@@ -125,3 +126,11 @@ def test_a_model_that_is_too_small():
     task, large = PathStar(2, 3, 5), PathStar(2, 3, 20)
     with pytest.raises(UsageError, match="its vocab_size is 25, and the model's 10"):
         features_dataset(model_of(task), large, TeacherForcing(), large.sample(5))
+
+
+def test_what_is_of_another_task():
+    task, large = PathStar(2, 3, 5), PathStar(2, 4, 7)
+    with pytest.raises(UsageError, match="batch has prompts of shape"):
+        features_dataset(model_of(task), task, TeacherForcing(), large.sample(5))
+    with pytest.raises(UsageError, match="objective is regression; it predicts numbers"):
+        features_dataset(model_of(task), task, Regression(), task.sample(5))

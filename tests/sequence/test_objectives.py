@@ -157,3 +157,15 @@ def test_answers():
     assert torch.equal(TeacherForcing().forced(model, fed, task), said), "after its own words it says its own words"
     at_once = Teacherless().answer(model, batch, task)
     assert torch.equal(at_once, Teacherless().forced(model, fed, task)) and torch.equal(at_once[:, 0], said[:, 0])
+
+
+@pytest.mark.parametrize("objective", [TeacherForcing(), Teacherless(), MaskedTeacherForcing()])
+def test_a_model_is_asked_without_dropout(objective):
+    """Also one that is in the mode of training, in which it stays: it says the same each time."""
+    task = PathStar(2, 3, 5)
+    model = Transformer(TransformerConfig(task.vocab_size, task.max_length, slots=task.slots, null=task.null))
+    model.norm = torch.nn.Sequential(model.norm, torch.nn.Dropout(0.5))
+    batch = task.sample(50)
+    for ask in (objective.answer, objective.forced):
+        said = ask(model.eval(), batch, task)
+        assert torch.equal(ask(model.train(), batch, task), said) and model.training

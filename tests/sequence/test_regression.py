@@ -88,3 +88,8 @@ def test_the_seed_decides_the_reading() -> None:
     assert torch.equal(first, same) and not torch.equal(first, other)
     assert abs(float(first.detach().std()) - 1) < 5 / math.sqrt(2 * 1024)
     assert Mamba(MambaConfig(1, numbers=3)).embedding.weight.shape == (64, 3)
+
+
+def test_a_model_is_asked_without_gradients():
+    model = model_for(Sums())
+    assert not Regression().answer(model, Sums().sample(2), Sums()).requires_grad and model.training

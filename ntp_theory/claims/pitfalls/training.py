@@ -61,6 +61,7 @@ def teacherless(budget: Budget) -> Iterator[Check]:
     source="Next-Token-Failures b925a1e; own runs",
     evidence="measured",
     standard="G(2, 5), three seeds, 256,000 fresh examples: free accuracy within 4 % of 1/2 from 64,000 examples on, "
+    "but for three standard errors of 1,000 questions; "
     "forced accuracy above 99 % everywhere but at the branch, losses those of guessing.",
 )
 def teacher_forcing(budget: Budget) -> Iterator[Check]:
@@ -88,7 +89,7 @@ def teacher_forcing(budget: Budget) -> Iterator[Check]:
     standard="The teacher-forced models on the plateau, shown a wrong branch: tokens behind it that follow it.",
 )
 def clever_hans(budget: Budget) -> Iterator[Check]:
-    """On the plateau inner tokens follow whatever branch is shown, edge by edge; the goal is copied at the end."""
+    """On the plateau the inner tokens behind the branch follow a wrong branch that is shown, edge by edge."""
     for seed in range(SEEDS[budget]):
         task, model, _ = trained(5, "forward", TeacherForcing(), FORCED, seed)
         found = cheating(model, task, rng=seed)
@@ -100,10 +101,11 @@ def clever_hans(budget: Budget) -> Iterator[Check]:
     "pitfalls/indecipherable-token",
     source="2510.26745 app. A.1; own run",
     evidence="measured",
-    standard="G(2, 5), 256,000 fresh examples with the loss on the branch alone: its accuracy within 4 % of 1/2.",
+    standard="G(2, 5), 256,000 fresh examples with the loss on the branch alone: its accuracy within 4 % of 1/2, but "
+    "for three standard errors of 1,000 questions.",
 )
 def indecipherable_token(budget: Budget) -> Iterator[Check]:
-    """The branch is not learned alone either: the only training signal on it is a needle l - 2 hops away."""
+    """The branch is not learned alone either: with no other token to learn, it is still guessed."""
     task, _, result = trained(5, "forward", FirstTokenOnly(), FORCED, 0)
     last = result.evaluations[-1]
     off = abs(last.forced[1] - task.chance)

@@ -48,10 +48,11 @@ def first_token_only(budget: Budget) -> Iterator[Check]:
     "pitfalls/depth-match",
     source="own runs",
     evidence="measured",
-    standard="Teacherless G(2, 5), 320,000 fresh examples, with 3 layers and with 5: the loss of guessing, or solved.",
+    standard="Teacherless G(2, 5) with 3 layers: free accuracy at most 1/2 after 320,000 fresh examples; with 5: "
+    "at least 99 % within 512,000.",
 )
 def depth_match(budget: Budget) -> Iterator[Check]:
-    """Three layers do not learn G(2, 5) without a teacher where five do: a failure must not be one of depth."""
+    """Without a teacher three layers have not learned G(2, 5) after 320,000 examples; five do, within 512,000."""
     task, _, shallow = trained(5, "forward", Teacherless(), 2500, 0, layers=3)
     words = f"3 layers, {shallow.examples} examples: free accuracy"
     yield at_most(0.0, shallow.free, slack=0.5, evidence="measured", statement=words)
@@ -64,10 +65,10 @@ def depth_match(budget: Budget) -> Iterator[Check]:
     "pitfalls/node-count",
     source="own runs",
     evidence="measured",
-    standard="G(2, 5) with 50 labels instead of 9: reversed in 500 steps, teacherless for 2,000.",
+    standard="G(2, 5) with 50 labels instead of 9: reversed in 500 steps; teacherless, at most 1 % after 2,000.",
 )
 def node_count(budget: Budget) -> Iterator[Check]:
-    """More labels than nodes make teacherless training far slower and leave the reversed task as easy as it was."""
+    """With 50 labels the reversed task is as easy as with 9; without a teacher it is not learned in 2,000 steps."""
     task, model, result = trained(5, "reversed", TeacherForcing(), 500, 0, 0.999, num_nodes=50)
     missed = 1 - evaluate(model, task, count=COUNT, rng=100).free
     words = f"reversed, 50 labels, {result.steps} steps: 1 - free accuracy on {COUNT} held-out graphs"

@@ -54,7 +54,9 @@ class Evaluation:
 
     @property
     def free_interval(self) -> tuple[float, float]:
-        """A 95 % confidence interval for the free accuracy."""
+        """A 95 % confidence interval for the free accuracy; nan if the task has no right answers."""
+        if math.isnan(self.free):
+            return math.nan, math.nan
         return confidence_interval(round(self.free * self.count), self.count)
 
 

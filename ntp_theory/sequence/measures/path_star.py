@@ -10,12 +10,12 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from ...doors import whole
+from ...doors import positive, share, whole
 from ...errors import UsageError
 from ..models import LanguageModel
 from ..tasks import Batch, PathStar
 from ..training.result import TrainResult
-from .accuracy import Evaluation, confidence_interval
+from .accuracy import CHUNK, Evaluation, confidence_interval
 
 __all__ = [
     "Cheating",
@@ -118,10 +118,11 @@ def cheating(
 
 def _after(model: LanguageModel, batch: Batch, shown: Tensor) -> Tensor:
     """What the model says (b, l) at every place of the answer after the tokens shown before it."""
-    tokens = batch.with_tokens(shown[:, :-1]).to(model.device)
+    parts = []
     with model.asked():
-        said: Tensor = model(tokens)[:, batch.prompt_length - 1 :].argmax(-1).cpu()
-    return said
+        for tokens in batch.with_tokens(shown[:, :-1]).split(CHUNK):
+            parts.append(model(tokens.to(model.device))[:, batch.prompt_length - 1 :].argmax(-1).cpu())
+    return torch.cat(parts)
 
 
 def _right(said: Tensor, batch: Batch) -> tuple[float, ...]:
@@ -238,6 +239,8 @@ def compounded(evaluation: Evaluation) -> float:
     >>> compounded(Evaluation(step=0, count=10, free=0.5, forced=(1.0, 0.5, 1.0), losses=()))
     0.5
     """
+    if not evaluation.forced:
+        raise UsageError("evaluation has no forced accuracies; its task has no right answers")
     return math.prod(evaluation.forced)
 
 
@@ -252,6 +255,7 @@ def first_passage(result: TrainResult, level: float = 0.95) -> tuple[int | None,
     tuple of int or None
         None where it never did.
     """
+    share("level", level)
     reached = []
     for position in range(len(result.evaluations[0].forced)):
         steps = [one.step for one in result.evaluations if one.forced[position] >= level]
@@ -277,6 +281,8 @@ def plateau(result: TrainResult, chance: float, width: float = 0.04) -> tuple[in
     left : bool
         Whether an evaluation is above it: the plateau is then that long, otherwise at least that long.
     """
+    share("chance", chance)
+    positive("width", width)
     examples = 0
     for one in result.evaluations:
         if one.free > chance + width:

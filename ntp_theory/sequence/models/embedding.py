@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LanguageModel", "NumberEmbedding", "SlotEmbedding", "check_inputs", "embedding_for", "initialise"]
 
+LARGEST_SEED = 2**63 - 1
+"""Of the generators of torch."""
+
 
 Tap = Callable[[int, Tensor], Tensor]
 """From a layer, 0 for the embedding, and its hidden states (b, t, d) to those that the model goes on with."""
@@ -211,8 +214,10 @@ def embedding_for(config: Inputs) -> SlotEmbedding | NumberEmbedding:
 
 
 def check_inputs(config: Inputs) -> None:
-    """Refuse several slots without a token for the empty ones, and numbers in slots."""
+    """Refuse several slots without a token for the empty ones, one that there is not, and numbers in slots."""
     whole("numbers", config.numbers, at_least=0)
+    if config.null is not None:
+        whole("null", config.null, at_least=0, at_most=config.vocab_size - 1)
     if config.slots > 1 and config.null is None:
         raise UsageError(f"null is None; with slots = {config.slots} it must be the token of an empty slot")
     if config.slots > 1 and config.numbers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...doors import one_of, whole
+from ...errors import UsageError
 from ..tasks.task import Task
 from .embedding import LanguageModel
 from .mamba import Mamba, MambaConfig
@@ -45,6 +46,8 @@ def model_for(
     254656
     """
     one_of("architecture", architecture, ARCHITECTURES)
+    if not isinstance(task, Task):
+        raise UsageError(f"task is {task!r}; it must be a Task")
     layers = task.depth if layers is None else whole("layers", layers, at_least=1)
     inputs: dict[str, Any] = {"slots": task.slots, "null": task.null, "numbers": task.numbers}
     if architecture == "mamba":

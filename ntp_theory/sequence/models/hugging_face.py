@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ...doors import whole
 from ...errors import UsageError
-from .embedding import LanguageModel, Tap
+from .embedding import LARGEST_SEED, LanguageModel, Tap
 from .myopic.cut import Cut
 
 __all__ = ["HuggingFace", "Past"]
@@ -74,7 +74,7 @@ class HuggingFace(LanguageModel):
 
     def __init__(self, source: Any, *, seed: int = 0) -> None:
         super().__init__()
-        self.model: Any = _model(source, whole("seed", seed, at_least=0))
+        self.model: Any = _model(source, whole("seed", seed, at_least=0, at_most=LARGEST_SEED))
         self.config = self.model.config
         if not isinstance(self.model.get_output_embeddings(), nn.Linear):
             raise UsageError(f"source is {type(self.model).__name__}; it has no linear head over the vocabulary")

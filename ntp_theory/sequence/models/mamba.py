@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from ...doors import whole
 from ...errors import UsageError
-from .embedding import LanguageModel, check_inputs, embedding_for, initialise
+from .embedding import LARGEST_SEED, LanguageModel, check_inputs, embedding_for, initialise
 from .myopic.cut import Cut
 
 __all__ = ["Mamba", "MambaConfig", "RecurrentState", "scan"]
@@ -64,7 +64,7 @@ class MambaConfig:
     def __post_init__(self) -> None:
         for name in ("vocab_size", "width", "layers", "state", "expand", "convolution", "slots"):
             whole(name, getattr(self, name), at_least=1)
-        whole("seed", self.seed, at_least=0)
+        whole("seed", self.seed, at_least=0, at_most=LARGEST_SEED)
         check_inputs(self)
 
     @property

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ...doors import one_of, whole
 from ...errors import UsageError
-from .embedding import LanguageModel, check_inputs, embedding_for, initialise
+from .embedding import LARGEST_SEED, LanguageModel, check_inputs, embedding_for, initialise
 from .myopic.cut import Cut
 
 __all__ = ["KeyValueCache", "Transformer", "TransformerConfig"]
@@ -59,7 +59,7 @@ class TransformerConfig:
     def __post_init__(self) -> None:
         for name in ("vocab_size", "max_length", "width", "layers", "heads", "slots"):
             whole(name, getattr(self, name), at_least=1)
-        whole("seed", self.seed, at_least=0)
+        whole("seed", self.seed, at_least=0, at_most=LARGEST_SEED)
         one_of("positions", self.positions, POSITIONS)
         check_inputs(self)
         if self.width % self.heads:
@@ -201,8 +201,10 @@ class Attention(nn.Module):
 def rotate(x_bhte: Tensor, place_t: Tensor) -> Tensor:
     """Rotary positions: the two halves of every vector turn against each other, faster in the first coordinates."""
     half = x_bhte.shape[-1] // 2
-    rates = 10_000.0 ** (-torch.arange(half, device=x_bhte.device, dtype=x_bhte.dtype) / half)
-    angles_te = place_t[:, None].to(x_bhte.dtype) * rates
-    cos, sin = angles_te.cos(), angles_te.sin()
+    # bfloat16 has 8 bits: of an angle at position 200 they leave no fraction, and 256 and 257 are one
+    exact = torch.promote_types(x_bhte.dtype, torch.float32)
+    rates = 10_000.0 ** (-torch.arange(half, device=x_bhte.device, dtype=exact) / half)
+    angles_te = place_t[:, None].to(exact) * rates
+    cos, sin = angles_te.cos().to(x_bhte.dtype), angles_te.sin().to(x_bhte.dtype)
     first, second = x_bhte[..., :half], x_bhte[..., half:]
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)

@@ -37,8 +37,7 @@ class _AnswersInOrder(Objective):
 
     def forced(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
         """After the true tokens before it."""
-        tokens: Tensor = model(batch.with_tokens(batch.answers[:, :-1]))[:, batch.prompt_length - 1 :].argmax(-1)
-        return tokens
+        return _likeliest(model, batch, batch.answers[:, :-1])
 
 
 @dataclass(frozen=True)
@@ -74,9 +73,7 @@ class Teacherless(Objective):
 
     def answer(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
         """All tokens in one pass."""
-        made = self.example(batch, task, torch.Generator())
-        tokens: Tensor = model(made.tokens)[:, batch.prompt_length - 1 :].argmax(-1)
-        return tokens
+        return _likeliest(model, batch, torch.full_like(batch.answers[:, :-1], task.dummy))
 
     def forced(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
         """The same: nothing of the answer is shown."""
@@ -149,6 +146,13 @@ class WholeSequenceReversed(_AnswersInOrder):
         sequence = batch.with_tokens(batch.answers)
         both = torch.cat([sequence, sequence.flip(1)])
         return Example(both[:, :-1], both[:, 1:])
+
+
+def _likeliest(model: LanguageModel, batch: Batch, shown: Tensor) -> Tensor:
+    """The likeliest token (b, a) at every place of the answer, in one pass."""
+    with model.asked():
+        tokens: Tensor = model(batch.with_tokens(shown))[:, batch.prompt_length - 1 :].argmax(-1)
+    return tokens
 
 
 def _example(batch: Batch, shown: Tensor) -> Example:

@@ -49,7 +49,8 @@ class Regression(Objective):
 
     def answer(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
         """The numbers (b, t) that it predicts."""
-        predicted: Tensor = model(batch.prompts)[..., 0]
+        with model.asked():
+            predicted: Tensor = model(batch.prompts)[..., 0]
         return predicted
 
     def forced(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:

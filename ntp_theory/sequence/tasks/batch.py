@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from ...errors import UsageError
 
 __all__ = ["Batch"]
 
@@ -25,6 +28,11 @@ class Batch:
     null : int, optional
         What fills the other slots of a position that carries an ordinary token alone; needed with slots.
 
+    Raises
+    ------
+    UsageError
+        If prompts and answers are not tensors of such shapes with a row for each question, or ``null`` is missing.
+
     Examples
     --------
     >>> batch = Batch(torch.tensor([[7, 8]]), torch.tensor([[1, 2]]))
@@ -35,6 +43,19 @@ class Batch:
     prompts: Tensor
     answers: Tensor
     null: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value, dims in (("prompts", self.prompts, (2, 3)), ("answers", self.answers, (2,))):
+            if not isinstance(value, Tensor) or value.dim() not in dims:
+                found = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+                rule = " or ".join(("(b, p)", "(b, p, s)") if name == "prompts" else ("(b, a)",))
+                raise UsageError(f"{name} is {found}; it must be a Tensor {rule}")
+        if len(self.prompts) != len(self.answers):
+            raise UsageError(
+                f"prompts has {len(self.prompts)} rows and answers {len(self.answers)}; one each a question"
+            )
+        if self.null is None and self.prompts.dim() == 3 and not self.prompts.is_floating_point():
+            raise UsageError("null is None; with slots it must be the token of an empty one")
 
     def __len__(self) -> int:
         return len(self.answers)
@@ -52,7 +73,8 @@ class Batch:
     def with_tokens(self, tokens: Tensor) -> Tensor:
         """The prompts, and ordinary tokens (b, n) behind them."""
         if self.prompts.dim() == 3:
-            slots = tokens.new_full((*tokens.shape, self.prompts.shape[2]), -1 if self.null is None else self.null)
+            null: Any = self.null  # there is one: a number is no token
+            slots = tokens.new_full((*tokens.shape, self.prompts.shape[2]), null)
             slots[:, :, 0] = tokens
             tokens = slots
         return torch.cat([self.prompts, tokens], dim=1)

@@ -60,6 +60,36 @@ class Task(ABC):
     def sample(self, n: int, rng: int | np.random.Generator = 0, *, split: str | None = None) -> Batch:
         """n examples, drawn independently, of the split "train" or "test", or of both."""
 
+    def check(self, name: str, batch: Batch) -> None:
+        """Refuse a batch of other shapes than the task makes, or with tokens that it does not have.
+
+        Raises
+        ------
+        UsageError
+            The message begins with the name of the argument.
+        """
+        if not isinstance(batch, Batch):
+            raise UsageError(f"{name} is of type {type(batch).__name__}; it must be a Batch")
+        like = self.sample(1)
+        for part in ("prompts", "answers"):
+            found, made = getattr(batch, part), getattr(like, part)
+            shape = str(tuple(made.shape[1:]))[1:-1].rstrip(",")
+            if found.shape[1:] != made.shape[1:] or found.dtype != made.dtype:
+                raise UsageError(
+                    f"{name} has {part} of shape {tuple(found.shape)} and {found.dtype}; "
+                    f"{self!r} makes them (b, {shape}) and {made.dtype}"
+                )
+            if not self.numbers and len(batch) and not 0 <= int(found.min()) <= int(found.max()) < self.vocab_size:
+                raise UsageError(
+                    f"{name} has {part} from {int(found.min())} to {int(found.max())}; "
+                    f"{self!r} makes them from 0 to {self.vocab_size - 1}"
+                )
+
+    def is_correct(self, batch: Batch, answers: Tensor) -> Tensor:
+        """Which answers (b, a) are right, bool (b,): those of the batch, where the task has no other way to tell."""
+        right: Tensor = (answers == batch.answers).all(dim=1)
+        return right
+
     def held_out(self, batch: Batch) -> Tensor:
         """Which examples are of the split "test", bool (b,): none, where no two draws are the same."""
         return torch.zeros(len(batch), dtype=torch.bool)

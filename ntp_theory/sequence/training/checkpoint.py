@@ -84,6 +84,9 @@ class TrainingCheckpoint:
             other = [name for name, value in self._description.items() if found.get(name) != value]
             if other:
                 raise CheckpointError(f"{self.path}: holds another run; {', '.join(other)} differ")
+            losses = list(arrays["losses"])
+            if len(losses) != step:
+                raise CheckpointError(f"{self.path}: has the losses of {len(losses)} steps, not of {step}")
             weights = {name: torch.from_numpy(arrays[f"model {name}"]) for name in model.state_dict()}
             model.load_state_dict(weights)
             wrapped = optimiser.state_dict()
@@ -93,11 +96,8 @@ class TrainingCheckpoint:
                     _, key, field = name.split(" ", 2)
                     state.setdefault(int(key), {})[field] = torch.from_numpy(array)
             optimiser.load_state_dict({**wrapped, "state": state})
-            losses = list(arrays["losses"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"{self.path}: not the checkpoint of such a model ({error})") from error
-        if len(losses) != step:
-            raise CheckpointError(f"{self.path}: has the losses of {len(losses)} steps, not of {step}")
         return step, losses, evaluations
 
 

@@ -15,7 +15,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...doors import positive, whole
+from ...doors import number, whole
 from ...errors import CheckpointError, SolverError, UsageError
 from ...runs import Progress, digest
 from ..measures.accuracy import Evaluation, evaluate
@@ -60,8 +60,8 @@ def train(
         Steps of the optimiser, each on ``settings.batch_size`` examples.
     settings : Settings, optional
     examples : Batch, optional
-        A fixed training set, gone through in a new order each time and without the questions of the split "test"
-        (`Task.held_out`); fresh examples from the split "train" if None.
+        A fixed training set with right answers, gone through in a new order each time and without the questions of the
+        split "test" (`Task.held_out`); fresh examples from the split "train" if None.
     rng : int
         Seed of the data. Step k draws from a generator of its own, so a run that is resumed sees the same.
     evaluate_every : int
@@ -118,8 +118,12 @@ def train(
     whole("evaluate_every", evaluate_every, at_least=1)
     whole("evaluate_count", evaluate_count, at_least=1)
     settings = Settings() if settings is None else settings
+    kinds = {"model": LanguageModel, "task": Task, "objective": Objective, "settings": Settings}
+    for (name, kind), value in zip(kinds.items(), (model, task, objective, settings), strict=True):
+        if not isinstance(value, kind):
+            raise UsageError(f"{name} is {value!r}; it must be of type {kind.__name__}")
     if until is not None:
-        positive("until", until)
+        number("until", until, "above 0 and at most 1, an accuracy", lambda x: 0.0 < x <= 1.0)
         if not task.right_answers:
             raise UsageError(f"until is {until!r}; {task!r} has no right answers to stop at")
     if callback is not None and not callable(callback):
@@ -177,17 +181,13 @@ def _free(evaluations: list[Evaluation]) -> str:
 
 
 def _check_examples(examples: Batch, task: Task) -> None:
-    """They must be questions of the task, and none of those that are kept for tests."""
-    like = task.sample(1)
-    for name in ("prompts", "answers"):
-        found, shape = getattr(examples, name), getattr(like, name).shape
-        known = task.numbers > 0 or (int(found.min()) >= 0 and int(found.max()) < task.vocab_size)
-        if found.shape[1:] != shape[1:] or not known:
-            raise UsageError(
-                f"examples has {name} of shape {tuple(found.shape)} from {int(found.min())} to {int(found.max())}; "
-                f"{task!r} makes them (b, {str(tuple(shape[1:]))[1:-1].rstrip(',')}) from 0 to {task.vocab_size - 1}"
-            )
-
+    """They must be questions of the task with right answers, and none of those that are kept for tests."""
+    task.check("examples", examples)
+    if task.right_answers and not (right := task.is_correct(examples, examples.answers)).all():
+        raise UsageError(
+            f"examples has {int((~right).sum())} answers that are wrong for {task!r}, the first at "
+            f"{int(right.int().argmin())}"
+        )
     held_out = task.held_out(examples)
     if held_out.any():
         raise UsageError(
@@ -221,13 +221,17 @@ class _Run:
             raise UsageError(
                 f"batch_size is {settings.batch_size}; it must be a multiple of the number of processes, {self.world}"
             )
-        if examples is not None and len(examples) < settings.batch_size:
-            raise UsageError(f"examples has {len(examples)}; it must have a batch of {settings.batch_size} at least")
         model.check_fits(task)
         objective.check_fits(task)
         if examples is not None:
             _check_examples(examples, task)
+            if len(examples) < settings.batch_size:
+                raise UsageError(
+                    f"examples has {len(examples)}; it must have a batch of {settings.batch_size} at least"
+                )
         self.parameters = [p for p in model.parameters() if p.requires_grad]
+        if not self.parameters:
+            raise UsageError("model has no parameter that requires a gradient; there is nothing to train")
         self.device = model.device
         decayed = [p for p in self.parameters if p.dim() > 1 and not getattr(p, "_no_weight_decay", False)]
         chosen = set(map(id, decayed))

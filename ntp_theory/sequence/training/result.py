@@ -104,8 +104,10 @@ class TrainResult:
         arrays, meta = load_arrays(path, KIND)
         try:
             evaluations = tuple(read_evaluation(one) for one in meta.pop("evaluations"))
+            if not evaluations:
+                raise ValueError("it has no evaluation")
             return cls(losses=arrays["losses"], evaluations=evaluations, **meta)
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path}: not a training result ({error})") from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ...doors import one_of, positive, share, whole
+from ...doors import nonnegative, one_of, positive, share, whole
 from ...errors import UsageError
 
 __all__ = ["Settings"]
@@ -57,10 +57,11 @@ class Settings:
         whole("warmup", self.warmup, at_least=0)
         for name in ("learning_rate", "clip"):
             positive(name, getattr(self, name))
+        if not isinstance(self.betas, tuple) or len(self.betas) != 2:
+            raise UsageError(f"betas is {self.betas!r}; it must be a tuple of two numbers")
         for i, value in enumerate(self.betas):
             share(f"betas[{i}]", value, below_one=True)
-        if not 0.0 <= self.weight_decay < math.inf:
-            raise UsageError(f"weight_decay is {self.weight_decay!r}; it must be a finite number of 0 or more")
+        nonnegative("weight_decay", self.weight_decay)
         one_of("schedule", self.schedule, SCHEDULES)
         one_of("precision", self.precision, PRECISIONS)
 

@@ -19,7 +19,9 @@ from ntp_theory.sequence.measures import (
     plateau,
     position_leak,
 )
+from ntp_theory.sequence.measures import path_star as module
 from ntp_theory.sequence.measures.path_star import _wrong_paths
+from ntp_theory.sequence.models import model_for
 from ntp_theory.sequence.tasks import PathStar, PathStarGraph
 from ntp_theory.sequence.training import TrainResult
 from tests.sequence.measures.by_hand import OneEdgeRule, Oracle
@@ -153,3 +155,30 @@ def test_too_few_questions():
     with pytest.raises(UsageError, match="batch has 279 questions; it must have 280"):
         position_leak(task, task.sample(279))
     assert 0 < position_leak(task, task.sample(280)).p_value <= 1
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: compounded(Evaluation(0, 1, (0.0,))), "evaluation has no forced accuracies"),
+        (lambda: plateau(result([0.5]), math.nan), "chance is nan"),
+        (lambda: plateau(result([0.5]), 0.5, -0.1), "width is -0.1"),
+        (lambda: first_passage(result([0.5]), 95), "level is 95"),
+    ],
+)
+def test_what_cannot_be_measured(call, message):
+    with pytest.raises(UsageError, match=message):
+        call()
+
+
+def test_an_interval_needs_right_answers():
+    assert all(map(math.isnan, Evaluation(0, 1, (0.0,)).free_interval))
+
+
+def test_cheating_in_parts(monkeypatch):
+    """However many questions are put at once."""
+    task = PathStar(2, 4, 7)
+    model = model_for(task, layers=1).double()
+    whole = cheating(model, task, count=20)
+    monkeypatch.setattr(module, "CHUNK", 7)
+    assert cheating(model, task, count=20) == whole

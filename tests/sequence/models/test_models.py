@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ntp_theory.errors import UsageError
 from ntp_theory.sequence.decoding import greedy
-from ntp_theory.sequence.models import Mamba, MambaConfig, Transformer, TransformerConfig
+from ntp_theory.sequence.models import Mamba, MambaConfig, Transformer, TransformerConfig, model_for
+from ntp_theory.sequence.models.transformer import rotate
 from ntp_theory.sequence.tasks import PathStar
 
 VOCAB, LENGTH = 11, 12
@@ -97,6 +98,15 @@ def test_precision(name):
         assert float((mixed - double).norm() / double.norm()) < 0.05
 
 
+def test_rotary_positions_in_half_precision():
+    """Sines and cosines are off by their own rounding, half of 2^-8, at the last place as at the first."""
+    x = torch.ones(1, 1, 1000, 8, dtype=torch.float64)
+    places = torch.arange(1000)
+    off = (rotate(x.bfloat16(), places).double() - rotate(x, places)).abs().amax((0, 1, 3))
+    # two products of a rounded number, and their sum, rounded: at most 2 + 2 + 2 of them
+    assert float(off.max()) < 6 * 2**-9
+
+
 @pytest.mark.parametrize(
     "shape, layers, count", [((2, 5, 9), 5, 254_656), ((2, 5, 50), 5, 265_152), ((2, 4, 7), 4, 203_968)]
 )
@@ -142,6 +152,12 @@ def test_length_door(name):
         (lambda: TransformerConfig(5, 5, seed=-1), "seed is -1"),
         (lambda: TransformerConfig(5, 5, slots=3), "null is None; with slots = 3"),
         (lambda: MambaConfig(5, slots=3), "null is None; with slots = 3"),
+        (lambda: TransformerConfig(5, 5, slots=3, null=5), "null is 5; it must be .* <= 4"),
+        (lambda: MambaConfig(5, slots=3, null=-1), "null is -1"),
+        (lambda: MambaConfig(5, null=1.0), "null is 1.0"),
+        (lambda: TransformerConfig(5, 5, seed=2**70), "seed is"),
+        (lambda: MambaConfig(5, seed=2**63), "seed is"),
+        (lambda: model_for("a task"), "task is 'a task'"),
         (lambda: MambaConfig(5, state=0), "state is 0"),
         (lambda: MambaConfig(5, width=0.5), "width is 0.5"),
     ],
@@ -163,3 +179,14 @@ def test_a_task_that_is_too_large():
 def test_greedy_doors():
     with pytest.raises(UsageError, match="max_new_tokens is 0"):
         greedy(MODELS["learned"](), sequences(1, 3, 0), 0)
+    model = MODELS["learned"]()
+    for prompt, message in (
+        ([[1]], "prompt is list; it must be a Tensor"),
+        (torch.zeros(2, 0, dtype=torch.int64), r"prompt is \(2, 0\), torch.int64; .* at least one token"),
+        (torch.zeros(0, 2, dtype=torch.int64), r"prompt is \(0, 2\)"),
+        (torch.zeros(2, 2), r"prompt is \(2, 2\), torch.float32"),
+        (torch.tensor([[0, VOCAB]]), "prompt has tokens from 0 to 11; the model's are 0 to 10"),
+        (torch.tensor([[-1, 0]]), "prompt has tokens from -1 to 0"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            greedy(model, prompt, 2)

@@ -110,3 +110,47 @@ def test_a_character_less_or_more(data):
     except DatasetError:
         return
     assert graph.path[0] == graph.start and graph.path[-1] == graph.goal
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (((0, 1, 2),), 0, 1),
+        ((("a", "b"),), "a", "b"),
+        (((0.5, 1),), 0.5, 1),
+        (None, 0, 1),
+        (((0, 1),), 0, None),
+        (3, 0, 1),
+    ],
+)
+def test_what_is_no_node(arguments):
+    with pytest.raises(DatasetError, match="edges are pairs of nodes, and nodes are whole numbers"):
+        PathStarGraph(*arguments)
+
+
+def test_edges_in_lists():
+    """They become tuples: the graph is equal to the one that is read, and can be in a set."""
+    assert {PathStarGraph([[3, 4], [3, 5]], 3, 5)} == {PathStarGraph.parse("3,4|3,5/3,5")}
+
+
+def test_text_that_is_none():
+    with pytest.raises(DatasetError, match="text is of type NoneType; it must be a str"):
+        PathStarGraph.parse(None)
+
+
+def test_a_long_answer_is_checked_by_counting_once():
+    """An answer of n nodes is looked through once, not once a node: n^2 steps take minutes."""
+
+    class Node(int):
+        compared = 0
+
+        def __eq__(self, other):
+            Node.compared += 1
+            return int(self) == int(other)
+
+        __hash__ = int.__hash__
+
+    n = 300
+    graph = PathStarGraph(tuple((i, i + 1) for i in range(n)), 0, n)
+    graph.check([Node(i) for i in range(n + 1)])
+    assert Node.compared < 10 * n

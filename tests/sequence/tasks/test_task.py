@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from ntp_theory.errors import UsageError
-from ntp_theory.sequence.tasks import PathStar, PathStarGraph
+from ntp_theory.errors import DatasetError, UsageError
+from ntp_theory.sequence.tasks import Batch, PathStar, PathStarGraph
 from ntp_theory.sequence.tasks.path_star import task as module
 from ntp_theory.sequence.tasks.path_star.task import _drawn
 from ntp_theory.sequence.tasks.splits import HELD_OUT
@@ -183,6 +183,10 @@ def test_graphs_and_batches_turn_into_each_other(task, seed):
         ((2.0, 5, 50), "degree is 2.0"),
         ((2, 5, True), "num_nodes is True"),
         ((2, 5, 9, "backwards"), "order is 'backwards'"),
+        ((2, 2, 2**20 + 1), "num_nodes is 1048577; it must be .* <= 1048576"),
+        ((2, 2, 2**80), "num_nodes is"),
+        ((10**6, 10**6, 10**13), "num_nodes is"),
+        ((10**6, 10**6, 9), "num_nodes is 9; it must be at least"),
     ],
 )
 def test_what_is_no_task(arguments, message):
@@ -205,9 +209,96 @@ def test_the_fewest_nodes_do():
         (lambda task: task.batch([]), "graphs is empty"),
         (lambda task: task.parse("0,1|0,2/0,1="), r"graphs\[0\] is G\(2, 2\)"),
         (lambda task: task.parse("0,1|1,9|0,2|2,3/0,9="), r"graphs\[0\] has a node above num_nodes - 1 = 4"),
-        (lambda task: task.is_correct(task.sample(3), torch.zeros(3, 2)), r"answers has shape \(3, 2\)"),
+        (lambda task: task.is_correct(task.sample(3), torch.zeros(3, 2)), r"answers is \(3, 2\); it must be"),
+        (lambda task: task.is_correct(task.sample(3), [1]), "answers is list; it must be"),
     ],
 )
 def test_wrong_calls(call, message):
     with pytest.raises(UsageError, match=message):
         call(PathStar(2, 3, 5))
+
+
+READERS = ("solve", "arms", "graphs", "held_out")
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    "batch, message",
+    [
+        (lambda: [1], "batch is of type list; it must be a Batch"),
+        (lambda: PathStar(2, 3, 5, encoding="paper").sample(3), r"batch has prompts of shape \(3, 15\)"),
+        (lambda: PathStar(2, 4, 7).sample(3), "batch has prompts of shape"),
+        (lambda: PathStar(4, 2, 5).sample(3), "batch has answers of shape"),
+        (lambda: changed(lambda prompts: prompts.float()), "batch has prompts of shape .* torch.float32"),
+        (lambda: changed(lambda prompts: -prompts), "batch has prompts from -"),
+        (lambda: changed(lambda prompts: prompts + 1), "batch has prompts from 1 to 10; .* from 0 to 9"),
+        (lambda: changed(lambda prompts: prompts.clamp(min=6)), "batch has edges with token 6; .* below 5"),
+    ],
+)
+def test_batches_of_another_task(reader, batch, message):
+    with pytest.raises(UsageError, match=message):
+        getattr(PathStar(2, 3, 5), reader)(batch())
+
+
+def changed(change):
+    batch = PathStar(2, 3, 5).sample(3)
+    return Batch(change(batch.prompts), batch.answers, batch.null)
+
+
+@pytest.mark.parametrize("reader", ["solve", "arms", "held_out"])
+@pytest.mark.parametrize(
+    "edges, start, goal",
+    [
+        ([(0, 0), (0, 0), (0, 0), (0, 0)], 0, 0),
+        ([(0, 1), (1, 2), (2, 3), (3, 4)], 0, 4),  # no star
+        ([(0, 1), (0, 2), (1, 3), (2, 4)], 1, 4),  # not the centre
+        ([(0, 1), (0, 2), (1, 3), (2, 4)], 0, 2),  # no leaf
+        ([(0, 1), (0, 2), (1, 3), (3, 4)], 0, 4),  # arms of different lengths
+    ],
+)
+def test_questions_without_an_answer(reader, edges, start, goal):
+    """The first such question is named."""
+    task = PathStar(2, 3, 5)
+    good = task.sample(1)
+    bad = task.encoding.encode(np.array([edges]), np.array([start]), np.array([goal]))
+    batch = Batch(torch.cat([good.prompts, torch.from_numpy(bad)]), good.answers.repeat(2, 1), task.null)
+    with pytest.raises(UsageError, match="batch has a question that is no graph of .* the first at 1"):
+        getattr(task, reader)(batch)
+
+
+@given(st.data())
+def test_a_changed_token_is_a_graph_or_is_refused(data):
+    """The check of whole batches agrees with that of one graph."""
+    task = PathStar(2, 3, 6)
+    batch = task.sample(1, rng=data.draw(seeds))
+    edges, start, goal = (x.copy() for x in task.encoding.decode(batch.prompts.numpy()))
+    for _ in range(data.draw(st.integers(1, 3))):
+        edges[0, data.draw(st.integers(0, 3)), data.draw(st.integers(0, 1))] = data.draw(st.integers(0, 5))
+    other = Batch(torch.from_numpy(task.encoding.encode(edges, start, goal)), batch.answers, task.null)
+    try:
+        graph = task.graphs(other)[0]
+        is_one = (graph.degree, graph.path_length) == (2, 3)
+    except DatasetError:
+        is_one = False
+    if is_one:
+        assert sorted(arm[-1] for arm in task.arms(other)[0].tolist()) == sorted(
+            {v for _, v in graph.edges} - {u for u, _ in graph.edges}
+        )
+    else:
+        with pytest.raises(UsageError, match="no graph"):
+            task.arms(other)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ((torch.zeros(2, 3).long(), torch.zeros(3, 2).long()), "prompts has 2 rows and answers 3"),
+        ((torch.zeros(2).long(), torch.zeros(2, 2).long()), r"prompts is \(2,\); it must be a Tensor \(b, p\) or"),
+        ((torch.zeros(2, 3).long(), torch.zeros(2).long()), r"answers is \(2,\); it must be a Tensor \(b, a\)"),
+        (([[1]], torch.zeros(1, 1).long()), "prompts is list; it must be a Tensor"),
+        ((torch.zeros(2, 3, 3).long(), torch.zeros(2, 2).long()), "null is None; with slots"),
+    ],
+)
+def test_what_is_no_batch(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        Batch(*arguments)

@@ -196,8 +196,9 @@ def test_damaged_files(tmp_path):
     refused("not the checkpoint of such a model")
     save_arrays(path, KIND, arrays | {"losses": arrays["losses"][:1]}, meta)
     refused("has the losses of 1 steps, not of 2")
-    save_arrays(path, KIND, arrays, {k: v for k, v in meta.items() if k != "step"})
-    refused("not the checkpoint of such a model")
+    for other in ({k: v for k, v in meta.items() if k != "step"}, meta | {"run": "mine"}, meta | {"evaluations": [3]}):
+        save_arrays(path, KIND, arrays, other)
+        refused("not the checkpoint of such a model")
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
@@ -221,7 +222,8 @@ def test_results(tmp_path):
         assert getattr(again, name) == getattr(found, name)
     assert again.summary() == found.summary() and "5 steps of 16, 80 examples" in found.summary()
     arrays, meta = load_arrays(path, "training result")
-    for broken in ({}, meta | {"more": 1}, {k: v for k, v in meta.items() if k != "task"}):
+    lacking = {k: v for k, v in meta.items() if k != "task"}
+    for broken in ({}, meta | {"more": 1}, lacking, meta | {"evaluations": [3]}, meta | {"evaluations": []}):
         save_arrays(path, "training result", arrays, broken)
         with pytest.raises(CheckpointError, match="not a training result"):
             TrainResult.load(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,6 +53,16 @@ class PathStarGraph:
     goal: int
 
     def __post_init__(self) -> None:
+        try:
+            edges = tuple((operator.index(u), operator.index(v)) for u, v in self.edges)
+            ends = operator.index(self.start), operator.index(self.goal)
+        except (TypeError, ValueError):
+            raise DatasetError(
+                f"graph has edges {_short(repr(self.edges))}, start {self.start!r} and goal {self.goal!r}; "
+                "edges are pairs of nodes, and nodes are whole numbers"
+            ) from None
+        for name, value in zip(("edges", "start", "goal"), (edges, *ends), strict=True):
+            object.__setattr__(self, name, value)
         self._arms()
 
     @property
@@ -94,6 +106,8 @@ class PathStarGraph:
         ...
         ntp_theory.errors.DatasetError: answer is (3, 4); it must be (3, 5), the path from start 3 to goal 5
         """
+        if not isinstance(text, str):
+            raise DatasetError(f"text is of type {type(text).__name__}; it must be a str")
         question, _, answer = _ARROW.sub(",", text.strip()).replace("\n", "=", 1).partition("=")
         edges, slash, query = question.partition("/")
         if not slash:
@@ -119,7 +133,8 @@ class PathStarGraph:
             Naming the first offence: an unknown node, a repeated one, or a wrong path.
         """
         nodes = {node for edge in self.edges for node in edge}
-        unknown, repeated = [x for x in answer if x not in nodes], [x for x in answer if list(answer).count(x) > 1]
+        counts = Counter(answer)
+        unknown, repeated = [x for x in answer if x not in nodes], [x for x in answer if counts[x] > 1]
         if unknown:
             raise DatasetError(f"answer has node {unknown[0]}, which is not in the graph")
         if repeated:

@@ -39,7 +39,7 @@ class PathStar(Task):
     path_length : int
         l, the number of nodes of an arm with the centre; at least 2.
     num_nodes : int
-        N, how many labels there are; at least ``d (l - 1) + 1``, the nodes of a graph.
+        N, how many labels there are; at least ``d (l - 1) + 1``, the nodes of a graph, and at most 2^20.
     order : {"forward", "reversed"}
         Whether answers go from start to goal or back.
     encoding : {"edge-packed", "paper"}, optional
@@ -48,7 +48,7 @@ class PathStar(Task):
     Raises
     ------
     UsageError
-        If a number is too small, or a name unknown.
+        If a number is out of range, or a name unknown.
 
     Notes
     -----
@@ -72,7 +72,8 @@ class PathStar(Task):
     ) -> None:
         self.degree = whole("degree", degree, at_least=2)
         self.path_length = whole("path_length", path_length, at_least=2)
-        self.num_nodes = whole("num_nodes", num_nodes, at_least=1)
+        # beyond that labels would not be drawn as evenly as `DIGIT_BITS` promises
+        self.num_nodes = whole("num_nodes", num_nodes, at_least=1, at_most=2**DIGIT_BITS)
         if self.num_nodes < self.graph_size:
             raise UsageError(
                 f"num_nodes is {num_nodes}; it must be at least degree * (path_length - 1) + 1 = {self.graph_size}, "
@@ -184,7 +185,7 @@ class PathStar(Task):
 
     def graphs(self, batch: Batch) -> list[PathStarGraph]:
         """The graphs of a batch as objects."""
-        edges, start, goal = self.encoding.decode(batch.prompts.cpu().numpy())
+        edges, start, goal = self._decoded(batch)
         return [
             PathStarGraph(tuple((int(u), int(v)) for u, v in pairs), int(a), int(b))
             for pairs, a, b in zip(edges, start, goal, strict=True)
@@ -201,13 +202,24 @@ class PathStar(Task):
         >>> task.arms(task.batch([task.parse("0 → 1 | 2 → 3 | 0 → 2 | 1 → 4 / 0 3")])).tolist()
         [[[1, 4], [2, 3]]]
         """
-        edges, start, _ = self.encoding.decode(batch.prompts.cpu().numpy())
-        children = np.zeros((len(edges), self.num_nodes), dtype=np.int64)
-        np.put_along_axis(children, edges[:, :, 0], edges[:, :, 1], axis=1)
-        arms = [edges[:, :, 1][edges[:, :, 0] == start[:, None]].reshape(len(edges), self.degree)]
-        for _ in range(self.path_length - 2):
-            arms.append(np.take_along_axis(children, arms[-1], axis=1))
-        return np.stack(arms, axis=2)
+        edges, start, goal = self._decoded(batch)
+        first = edges[:, :, 0] == start[:, None]
+        star = first.sum(axis=1) == self.degree
+        if star.all():
+            children = np.full((len(edges), self.num_nodes), -1, dtype=np.int64)
+            np.put_along_axis(children, edges[:, :, 0], edges[:, :, 1], axis=1)
+            steps = [edges[:, :, 1][first].reshape(len(edges), self.degree)]
+            for _ in range(self.path_length - 2):
+                steps.append(np.take_along_axis(children, steps[-1], axis=1))
+            arms = np.stack(steps, axis=2)
+            # on the arms there is every child once, and not the start
+            listed = np.sort(edges[:, :, 1], axis=1)
+            star = (np.sort(arms.reshape(listed.shape), axis=1) == listed).all(axis=1)
+            star &= (np.diff(listed, axis=1) > 0).all(axis=1) & (listed != start[:, None]).all(axis=1)
+            star &= (arms[:, :, -1] == goal[:, None]).any(axis=1)
+        if not star.all():
+            raise UsageError(f"batch has a question that is no graph of {self!r}, the first at {int(star.argmin())}")
+        return arms
 
     def held_out(self, batch: Batch) -> Tensor:
         """Which questions are of the split "test"; bool (b,).
@@ -219,7 +231,7 @@ class PathStar(Task):
         [False, True]
         """
         arms = self.arms(batch).reshape(len(batch), -1)
-        _, start, _ = self.encoding.decode(batch.prompts.cpu().numpy())
+        _, start, _ = self._decoded(batch)
         return torch.from_numpy(self._held_out(np.concatenate([start[:, None], arms], axis=1).T))
 
     def batch(self, graphs: Sequence[PathStarGraph]) -> Batch:
@@ -260,7 +272,8 @@ class PathStar(Task):
 
     def solve(self, batch: Batch) -> Tensor:
         """The answers (b, l), found from the questions alone by going back from the goal (`pitfalls/solvable`)."""
-        edges, _, goal = self.encoding.decode(batch.prompts.cpu().numpy())
+        self.arms(batch)  # refuses what is no path-star
+        edges, _, goal = self._decoded(batch)
         parents = np.full((len(edges), self.num_nodes), -1, dtype=np.int64)
         np.put_along_axis(parents, edges[:, :, 1], edges[:, :, 0], axis=1)
         path = [goal]
@@ -271,9 +284,22 @@ class PathStar(Task):
 
     def is_correct(self, batch: Batch, answers: Tensor) -> Tensor:
         """Which answers (b, l) are the path, in the order of the task; bool (b,)."""
-        if answers.shape != batch.answers.shape:
-            raise UsageError(f"answers has shape {tuple(answers.shape)}; it must be {tuple(batch.answers.shape)}")
-        return (answers.cpu() == self.solve(batch)).all(dim=1)
+        path = self.solve(batch)
+        if not isinstance(answers, Tensor) or answers.shape != path.shape:
+            found = tuple(answers.shape) if isinstance(answers, Tensor) else type(answers).__name__
+            raise UsageError(f"answers is {found}; it must be a Tensor {tuple(path.shape)}")
+        return (answers.cpu() == path).all(dim=1)
+
+    def _decoded(self, batch: Batch) -> tuple[Nodes, Nodes, Nodes]:
+        """Edges, start and goal of the questions of a caller, which must be of this task as far as tokens tell."""
+        self.check("batch", batch)
+        edges, start, goal = self.encoding.decode(batch.prompts.cpu().numpy())
+        for name, nodes in (("edges", edges), ("start", start), ("goal", goal)):
+            if nodes.size and nodes.max() >= self.num_nodes:
+                raise UsageError(
+                    f"batch has {name} with token {nodes.max()}; in {self!r} it must be a node, below {self.num_nodes}"
+                )
+        return edges, start, goal
 
     def _batch(self, nodes: Labels, listed: Labels) -> Batch:
         """Questions from the labels (|G|, b) of nodes, arm by arm, and the order (E, b) in which they are listed.
