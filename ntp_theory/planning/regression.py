@@ -18,6 +18,8 @@ __all__ = ["PositionRegression"]
 
 # Unit roundoff of double precision.
 UNIT = 2.0**-53
+# Of features and targets: constants are their fourth powers, products of these and steps with them come on top.
+SMALLEST, LARGEST = 1e-60, 1e60
 
 
 class PositionRegression:
@@ -38,8 +40,9 @@ class PositionRegression:
     Raises
     ------
     DatasetError
-        If shapes do not fit, an entry is not finite, a position reads the future, or a position's own features do not
-        determine the weights it reads with (of all positions together if tied).
+        If shapes do not fit, an entry is not finite, all are too small or one is too large for squares of squares, a
+        position reads the future, or a position's own features do not determine the weights it reads with (of all
+        positions together if tied).
 
     Notes
     -----
@@ -401,6 +404,12 @@ def as_samples(
             f"features has shape {x.shape} and {name} {y.shape}; they must be (samples, positions, positions, width) "
             "and (samples, positions)"
         )
+    for each, values, at_least in (("features", x, SMALLEST), (name, y, 0.0)):
+        if 0 < (largest := float(np.abs(values).max())) < at_least or largest > LARGEST:
+            raise DatasetError(
+                f"{each} has entries up to {largest:.2g}; the largest must be from {at_least:g} to {LARGEST:g}, or its "
+                "powers are no doubles (take other units)"
+            )
     future = np.triu(np.abs(x).max(axis=(0, 3)), 1)
     if future.any():
         k, i = (int(n) for n in np.argwhere(future)[0])
