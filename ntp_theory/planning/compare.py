@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -30,9 +32,9 @@ def compare(run: MyopicRun, prediction: Prediction) -> list[Check]:
     -------
     list of Check
         The myopic gradient at the optimum. Where it contracts: the largest factor of a step, and the last distance
-        (certified). In every case the last error, against ``(I - eta X^T S)^n`` times the first. Where there is no
-        optimum, the shortest gradient alone. Of `PositionLosses`: the factor and the last distance, measured, as
-        nothing is known of the rounding of their gradients; no check where nothing is predicted.
+        (certified). In every case the last error whose bound is finite, against ``(I - eta X^T S)^n`` times the first.
+        Where there is no optimum, the shortest gradient alone. Of `PositionLosses`: the factor and the last distance,
+        measured, as nothing is known of the rounding of their gradients; no check where nothing is predicted.
 
     Raises
     ------
@@ -55,6 +57,8 @@ def compare(run: MyopicRun, prediction: Prediction) -> list[Check]:
     True 0.0 myopic gradient at the predicted optimum
     True 22569.49 error after 40 steps, in the direction predicted for it
     """
+    if not isinstance(run, MyopicRun) or not isinstance(prediction, Prediction):
+        raise UsageError(f"run is {run!r} and prediction {prediction!r}; they must be a MyopicRun and a Prediction")
     if run.problem is not prediction.problem or run.step_size != prediction.step_size:
         raise UsageError(
             "prediction is of another problem or step size; it must be predict(run.problem, run.step_size)"
@@ -136,32 +140,39 @@ def _as_measured(run: MyopicRun, prediction: Prediction) -> list[Check]:
 
 
 def _whole_run(problem: PositionRegression, run: MyopicRun, prediction: Prediction) -> Check:
-    """All of the last error, in length and direction: its difference from the predicted one is the check's error."""
+    """All of an error, in length and direction: its difference from the predicted one is the check's error.
+
+    It is the last one for which powers of the matrix and bounds on their rounding are finite.
+    """
     assert prediction.optimum is not None
     base, slope = _rounding(problem, prediction)
     curvature = problem.curvature
     step = torch.eye(len(curvature), dtype=torch.float64) - run.step_size * curvature
-    first, last = ((run.weights[i] - prediction.optimum).flatten() for i in (0, -1))
     rounded = slope + problem.smallest_curvature[1] * run.step_size + UNIT * float(step.norm())
-    power, sums, spread = _power(step, run.steps, rounded)
     off = _optimum_error(prediction)
-    norm = float(first.norm())
-    slack = spread * norm + sums * base + (1 + float(power.norm())) * off
-    predicted = power @ first
+    first = (run.weights[0] - prediction.optimum).flatten()
+    steps, slack, predicted = run.steps + 1, math.inf, first
+    while steps and not (math.isfinite(slack) and bool(torch.isfinite(predicted).all())):
+        steps = steps - 1 if steps > run.steps else steps * 9 // 10
+        power, sums, spread = _power(step, steps, rounded)
+        slack = spread * float(first.norm()) + sums * base + (1 + float(power.norm())) * off
+        predicted = power @ first
+    last = (run.weights[steps] - prediction.optimum).flatten()
     # along the predicted direction, the check shows a signed length; its error is that of the whole vector
-    along = predicted / predicted.norm() if bool(predicted.any()) else predicted
+    length = float(predicted.norm())
     error = float((last - predicted).norm())
+    along = float(predicted / length @ last) if length else error
     return Check(
         TOY,
-        float(predicted.norm()),
-        float(along @ last) if bool(predicted.any()) else error,
+        length,
+        along,
         error,
         slack,
         error <= slack,
         "measured",
         "derived (proposal)",
         0.0,
-        f"error after {run.steps} steps, in the direction predicted for it",
+        f"error after {steps} steps, in the direction predicted for it",
     )
 
 

@@ -6,10 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..doors import positive
+from ..doors import number, positive
 from ..errors import UsageError
 
 __all__ = ["Constants"]
+
+# Both of two constants that are equal come out of sums; these would have to have some million terms.
+ROUNDED = 1 + 1e-9
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Constants:
         m and K: the same as mu and L for all that descent moves. Untied they are mu and L; tied, where the weights of
         the past move too, mu - beta and L + beta unless sharper ones are given.
 
+    Raises
+    ------
+    UsageError
+        If no losses have such constants: mu from 0 to L, L positive, beta and K at least 0, m at most K.
+
     Notes
     -----
     Source: `planning/convergence`; with the sharper m and K, `planning/convex-toy`.
@@ -48,6 +56,15 @@ class Constants:
     coupling: float
     monotone: float | None = None
     lipschitz: float | None = None
+
+    def __post_init__(self) -> None:
+        positive("smoothness", self.smoothness)
+        number("coupling", self.coupling, "a finite number >= 0", lambda x: 0 <= x < math.inf)
+        number("convexity", self.convexity, "from 0 to smoothness", lambda x: 0 <= x <= self.smoothness * ROUNDED)
+        if self.lipschitz is not None:
+            number("lipschitz", self.lipschitz, "a finite number >= 0", lambda x: 0 <= x < math.inf)
+        if self.monotone is not None:
+            number("monotone", self.monotone, "at most lipschitz", lambda x: abs(x) <= self.steepness * ROUNDED)
 
     @property
     def bias(self) -> float:
@@ -71,7 +88,7 @@ class Constants:
     @property
     def largest_step(self) -> float:
         """2 m / K^2: every smaller step size shrinks the distance at every step; 0 without a forward bias."""
-        return 2 * self.bias / self.steepness**2 if self.forward_bias else 0.0
+        return 2 * self.bias / self.steepness / self.steepness if self.forward_bias else 0.0
 
     @property
     def best_step(self) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..doors import positive, whole
 from .losses import PositionLosses
-from .prediction import predict
+from .prediction import check_problem, predict
 from .regression import PositionRegression
 from .weights import as_weights
 
@@ -92,6 +92,7 @@ def myopic_descent(
     >>> all(check.holds for check in compare(run, predict(toy, run.step_size)))
     True
     """
+    check_problem(problem)
     count = whole("steps", steps, at_least=0)
     eta = predict(problem).step_size if step_size is None else positive("step_size", step_size)
     theta = (

@@ -11,7 +11,7 @@ from ..doors import positive
 from ..errors import DatasetError
 from .constants import Constants
 from .losses import PositionLoss, PositionLosses
-from .regression import as_samples
+from .samples import as_samples
 
 __all__ = ["logistic"]
 

@@ -38,7 +38,7 @@ class PositionLosses:
     Raises
     ------
     UsageError
-        If a loss is not a function, or there is none.
+        If a loss is not a function, or there is none; once they are called, if one does not return a number.
 
     Notes
     -----
@@ -53,11 +53,12 @@ class PositionLosses:
     """
 
     def __init__(self, losses: Sequence[PositionLoss], width: int, constants: Constants) -> None:
+        losses = tuple(losses)
         for k, loss in enumerate(losses):
             check_function(f"losses[{k}]", loss)
         if not losses:
             raise UsageError("losses is empty; there must be one a position")
-        self._losses, self.width, self.constants = tuple(losses), whole("width", width, at_least=1), constants
+        self._losses, self.width, self.constants = losses, whole("width", width, at_least=1), constants
 
     def __repr__(self) -> str:
         return f"PositionLosses(positions={self.positions}, width={self.width}, tied={self.tied})"
@@ -80,7 +81,11 @@ class PositionLosses:
     def losses(self, theta: ArrayLike | Tensor) -> Tensor:
         """l_k, the loss (positions,) of every position."""
         copies = as_weights(theta, self.shape).expand(self.positions, self.width)
-        return torch.stack([loss(copies[: k + 1]) for k, loss in enumerate(self._losses)])
+        found = [loss(copies[: k + 1]) for k, loss in enumerate(self._losses)]
+        for k, value in enumerate(found):
+            if not isinstance(value, Tensor) or value.shape or value.dtype != torch.float64:
+                raise UsageError(f"losses[{k}] returned {value!r}; it must return one number, a float64 tensor")
+        return torch.stack(found)
 
     def loss(self, theta: ArrayLike | Tensor) -> float:
         """Their sum."""

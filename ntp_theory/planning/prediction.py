@@ -9,10 +9,17 @@ import torch
 from torch import Tensor
 
 from ..doors import positive
+from ..errors import UsageError
 from .losses import PositionLosses
-from .regression import PositionRegression
+from .regression import UNIT, PositionRegression
 
-__all__ = ["Prediction", "predict"]
+__all__ = ["Prediction", "check_problem", "predict"]
+
+
+def check_problem(problem: object) -> None:
+    """Refuse what is no problem."""
+    if not isinstance(problem, PositionRegression | PositionLosses):
+        raise UsageError(f"problem is {problem!r}; it must be a PositionRegression or PositionLosses")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +33,7 @@ class Prediction:
     case : str
         "contracts": every step brings weights nearer to the optimum by at least ``factor``. "converges": they get
         there, but distances may grow at first. "diverges": from almost every start. "no optimum": there is none, or
-        no unique one. "unknown": the constants do not say; of `PositionLosses` alone.
+        no unique one. "unknown": the constants do not say, or rounding decides whether an eigenvalue is stable.
     reason : str
         Why, in words.
     optimum : Tensor or None
@@ -112,13 +119,14 @@ def predict(problem: PositionRegression | PositionLosses, step_size: float | Non
     >>> predict(diverging()).case, predict(diverging(tied=False)).case
     ('diverges', 'contracts')
     """
+    check_problem(problem)
     if isinstance(problem, PositionLosses):
         return _by_constants(problem, step_size)
     constants, eigenvalues = problem.constants, _eigenvalues(problem)
     # the door sees to untied weights; with tied ones a small number may be rounding
     rounding = problem.smallest_curvature[1] if problem.tied else 0.0
     least = float(eigenvalues.real.min())
-    limit = float((2 * eigenvalues.real / eigenvalues.abs().square()).min()) if least > rounding else 0.0
+    limit = float((2 * eigenvalues.real / eigenvalues.abs() / eigenvalues.abs()).min()) if least > rounding else 0.0
     biased = constants.bias > rounding
     safe = constants.largest_step if biased else 0.0
     if step_size is None:
@@ -142,6 +150,8 @@ def predict(problem: PositionRegression | PositionLosses, step_size: float | Non
             if problem.tied
             else f"weights of their own converge for every coupling; this one is {constants.coupling:.4g}"
         )
+    elif not _is_decided(problem, eta, eigenvalues):
+        case, reason = "unknown", "within rounding of the data, descent is at the border of stability"
     elif eta < limit:
         case = "converges"
         reason = (
@@ -209,6 +219,22 @@ def _eigenvalues(problem: PositionRegression) -> Tensor:
         return eigenvalues
     scales: Tensor = torch.linalg.svdvals(problem.own.transpose(0, 1))
     return (scales.square() / problem.samples).flatten().to(torch.complex128)
+
+
+def _is_decided(problem: PositionRegression, eta: float, eigenvalues: Tensor) -> bool:
+    """Whether all data within rounding of this have as many stable eigenvalues of ``I - eta X^T S``.
+
+    On the way to one that has not, an eigenvalue is on the unit circle: then a change as large as the least singular
+    value of that matrix minus a point of the circle is enough, and no smaller one is. Points are those nearest to
+    the eigenvalues.
+    """
+    factors = 1 - eta * eigenvalues
+    rounding = eta * problem.smallest_curvature[1] + len(factors) * UNIT * float(factors.abs().max())
+    if not problem.tied:  # blocks are symmetric, and their eigenvalues as certain as the blocks
+        return bool(((factors.abs() - 1).abs() > rounding).all())
+    step = torch.eye(problem.width, dtype=factors.dtype) - eta * problem.curvature
+    points = torch.where(factors == 0, torch.ones_like(factors), factors / factors.abs())
+    return all(float(torch.linalg.svdvals(step - z * torch.eye(problem.width))[-1]) > rounding for z in points)
 
 
 def _out_of_range(problem: PositionRegression) -> float:

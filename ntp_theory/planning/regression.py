@@ -12,6 +12,7 @@ from torch import Tensor
 from ..doors import dense, generator, number, whole
 from ..errors import DatasetError, UsageError
 from .constants import Constants
+from .samples import as_samples
 from .weights import as_weights
 
 __all__ = ["PositionRegression"]
@@ -38,8 +39,9 @@ class PositionRegression:
     Raises
     ------
     DatasetError
-        If shapes do not fit, an entry is not finite, a position reads the future, or a position's own features do not
-        determine the weights it reads with (of all positions together if tied).
+        If shapes do not fit, an entry is not finite, all are too small or one is too large for squares of squares, a
+        position reads the future, or a position's own features do not determine the weights it reads with (of all
+        positions together if tied).
 
     Notes
     -----
@@ -389,23 +391,6 @@ class PositionRegression:
         if self.tied:
             return [("all positions together", self._own_rows)]
         return [(f"position {k}", self.own[:, k]) for k in range(self.positions)]
-
-
-def as_samples(
-    features: ArrayLike | Tensor, targets: ArrayLike | Tensor, name: str = "targets"
-) -> tuple[Tensor, Tensor]:
-    """Features and targets as float64 tensors, if their shapes fit and no position reads its future."""
-    x, y = dense("features", features, 4), dense(name, targets, 2)
-    if x.shape[:2] != y.shape or x.shape[1] != x.shape[2]:
-        raise DatasetError(
-            f"features has shape {x.shape} and {name} {y.shape}; they must be (samples, positions, positions, width) "
-            "and (samples, positions)"
-        )
-    future = np.triu(np.abs(x).max(axis=(0, 3)), 1)
-    if future.any():
-        k, i = (int(n) for n in np.argwhere(future)[0])
-        raise DatasetError(f"features[:, {k}, {i}] is not 0; position {k} must not read position {i}, its future")
-    return torch.from_numpy(x), torch.from_numpy(y)
 
 
 def _fitted(rows: Tensor, targets: Tensor) -> Tensor:

@@ -115,6 +115,54 @@ def test_it_ends_when_numbers_do():
     assert run.steps < 600 and bool(torch.isfinite(run.weights).all())
 
 
+def test_a_run_that_ends_in_the_largest_numbers_is_still_judged():
+    """At the last step whose bound is finite, not by an infinite one that anything would satisfy."""
+    eta = 1.5 * predict(PROBLEM).stability_limit
+    run, forecast = myopic_descent(PROBLEM, steps=10_000, step_size=eta, start=[3.0, -4.0]), predict(PROBLEM, eta)
+    (check,) = [one for one in compare(run, forecast) if one.label == "planning/convex-toy"]
+    assert check.holds and math.isfinite(check.tolerance) and check.computed == pytest.approx(check.predicted)
+    wrong = replace(run, weights=run.weights * torch.linspace(1, 2, run.steps + 1, dtype=torch.float64)[:, None])
+    assert not all(one.holds for one in compare(wrong, forecast))
+
+
+def turning(real, coupling):
+    """X^T S with a pair of eigenvalues, ``real`` and a turn, twice in one block: they are known to half their digits.
+
+    Two positions with the features of a unit matrix, of which the second sees what is missing of it.
+    """
+    turn = np.array([[real, 1.0], [-1.0, real]])
+    curvature = np.block([[turn, coupling * np.eye(2)], [np.zeros((2, 2)), turn]])
+    x = np.zeros((4, 2, 2, 4))
+    x[:, 0, 0] = x[:, 1, 1] = np.eye(4)
+    x[:, 1, 0] = 4 * curvature - 2 * np.eye(4)
+    return PositionRegression(x, np.ones((4, 2)), tied=True)
+
+
+@given(st.integers(-12, -1), st.sampled_from([1, -1]), st.sampled_from([1.0, 30.0]), st.floats(0.3, 3))
+def test_what_rounding_decides_is_not_predicted(exponent, sign, coupling, share):
+    """Eigenvalues of I - eta X^T S are 1 - eta (real +- i): stable for eta < 2 real / (1 + real^2)."""
+    real = sign * 10.0**exponent
+    limit = 2 * real / (1 + real**2)
+    eta = share * abs(limit)
+    forecast = predict(turning(real, coupling), eta)
+    sure = ["converges", "contracts"] if eta < limit else ["diverges"]
+    assert forecast.case in [*sure, "unknown"]
+    if exponent >= -1 and abs(share - 1) > 0.1:
+        assert forecast.case in sure
+
+
+def test_the_border_of_stability():
+    """Weights go to and fro, whether or not they are shared."""
+    for tied in (True, False):
+        problem = PositionRegression([[[[1.0]]]], [[1.0]], tied=tied)
+        forecast = predict(problem, 2.0)
+        assert forecast.case == "unknown" and forecast.rate == 1
+        run = myopic_descent(problem, steps=9, step_size=2.0)
+        assert run.weights.flatten().tolist() == [0.0, 2.0] * 5
+        assert all(check.holds for check in compare(run, forecast))
+        assert [predict(problem, eta).case for eta in (1.999, 2.001)] == ["contracts", "diverges"]
+
+
 def test_distances_can_grow_before_they_shrink():
     run = myopic_descent(transient(), steps=60, step_size=0.5, start=[0.0, 30.0])
     distances = predict(transient(), 0.5).distances(run.weights)
@@ -176,8 +224,30 @@ def test_constants_of_the_statement():
             untied.factor(step)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"smoothness": 0.0}, "smoothness is 0"),
+        ({"smoothness": math.nan}, "smoothness is nan"),
+        ({"convexity": 2.1}, "convexity is 2.1; it must be from 0 to smoothness"),
+        ({"convexity": -0.1}, "convexity is -0.1"),
+        ({"coupling": -1.0}, "coupling is -1"),
+        ({"lipschitz": -1.0}, "lipschitz is -1"),
+        ({"monotone": 4.0}, "monotone is 4.0; it must be at most lipschitz"),
+    ],
+)
+def test_constants_that_nothing_has(change, words):
+    with pytest.raises(UsageError, match=words):
+        Constants(**{"tied": True, "convexity": 1.0, "smoothness": 2.0, "coupling": 1.0} | change)
+
+
 def test_doors():
     run = myopic_descent(PROBLEM, steps=2)
+    for call in (lambda: predict("toy"), lambda: myopic_descent("toy", steps=1, step_size=1.0)):
+        with pytest.raises(UsageError, match="problem is 'toy'; it must be a PositionRegression or"):
+            call()
+    with pytest.raises(UsageError, match="must be a MyopicRun and a Prediction"):
+        compare(predict(PROBLEM), run)
     for other in (predict(PROBLEM, 0.01), predict(pre_caching())):
         with pytest.raises(UsageError, match="another problem or step size"):
             compare(run, other)

@@ -128,6 +128,10 @@ def test_doors():
         PositionLosses([], 1, constants)
     with pytest.raises(UsageError, match="losses\\[0\\] is 3"):
         PositionLosses([3], 1, constants)
+    for loss in (lambda t: 3.0, lambda t: t[-1], lambda t: t.float().sum()):
+        with pytest.raises(UsageError, match="losses\\[1\\] returned .* it must return one number, a float64"):
+            PositionLosses([lambda t: t.sum(), loss], 1, constants).loss([[1.0], [1.0]])
+    assert PositionLosses(iter([lambda t: t.sum()] * 2), 1, constants).positions == 2
     with pytest.raises(DatasetError, match="labels\\[1, 0\\] is 0.5; it must be 1 or -1"):
         logistic([[[[1.0]]], [[[2.0]]]], [[1.0], [0.5]], ridge=1.0)
     with pytest.raises(DatasetError, match="features has shape .* and labels"):

@@ -187,6 +187,9 @@ def test_no_past_no_gap():
         (lambda: PositionRegression(np.ones((1, 1, 1, 2)), [[1.0]]), "features of position 0 .* rank 1; .* width, 2"),
         (lambda: PositionRegression(np.zeros((1, 1, 1, 1)), [[1.0]], tied=True), "all positions together .* rank 0"),
         (lambda: PositionRegression.from_sequence([[[1.0]]], [[1.0]], mixing=np.ones((2, 2))), "mixing has shape"),
+        (lambda: PositionRegression([[[[1e-100]]]], [[1.0]]), "features has entries up to 1e-100; .* other units"),
+        (lambda: PositionRegression([[[[1e100]]]], [[1.0]]), r"features has entries up to 1e\+100"),
+        (lambda: PositionRegression([[[[1.0]]]], [[1e100]]), r"targets has entries up to 1e\+100"),
     ],
 )
 def test_what_has_no_answer_is_refused(make, words):

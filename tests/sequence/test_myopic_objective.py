@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 
@@ -107,4 +108,8 @@ def test_doors(make, message):
 
 
 def test_how_it_is_written():
+    """The name of a run in its checkpoint: one for all ways to write a number."""
     assert repr(Myopic()) == "Myopic(objective=TeacherForcing(), cut='hidden_states', beta=0.0, window=0)"
+    assert repr(Myopic(beta=np.float64(1), window=np.int64(2))) == repr(Myopic(beta=1, window=2))
+    half = transformer().bfloat16()
+    assert repr(Myopic(past=half)) == repr(Myopic(past=copy.deepcopy(half))) != repr(Myopic(past=transformer()))

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from ntp_theory.errors import UsageError
 from ntp_theory.sequence.models import model_for
-from ntp_theory.sequence.objectives import MaskedTeacherForcing, Myopic, TeacherForcing, Teacherless, WholeSequence
+from ntp_theory.sequence.objectives import (
+    MaskedTeacherForcing,
+    Myopic,
+    TeacherForcing,
+    Teacherless,
+    WholeSequence,
+    WholeSequenceReversed,
+)
 from ntp_theory.sequence.tasks import PathStar
 from ntp_theory.sequence.training import train
 
@@ -43,3 +50,14 @@ def test_edges_in_one_position_have_no_next_token():
     task = PathStar(2, 3, 6)
     with pytest.raises(UsageError, match="one token a position"):
         train(model_for(task), task, WholeSequence(), steps=1)
+
+
+def test_what_it_is_not_made_of():
+    """A cut within would be lost, as the loss here is one of its own; and rows must be sequences."""
+    with pytest.raises(UsageError, match=r"cut all of it: Myopic\(WholeSequence"):
+        WholeSequence(Myopic())
+    with pytest.raises(UsageError, match="objective is 'teacher'; it must be an objective"):
+        WholeSequence("teacher")
+    for count in (1, 3):
+        with pytest.raises(UsageError, match="one row of labels of a sequence"):
+            WholeSequence(WholeSequenceReversed()).example(TASK.sample(count), TASK, torch.Generator())

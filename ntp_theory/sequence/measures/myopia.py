@@ -19,6 +19,7 @@ from torch import Tensor
 from ...doors import share, whole
 from ...errors import UsageError
 from ..models.embedding import LanguageModel
+from ..models.myopic import Cut
 from ..objectives import Example, Objective, TeacherForcing
 from ..tasks.task import Task
 from .accuracy import CHUNK
@@ -149,22 +150,24 @@ def local_bonus(
     task: Task,
     objective: Objective | None = None,
     *,
+    cut: str = "hidden_states",
     count: int = 1000,
     rng: int | np.random.Generator = 0,
     level: float = 0.95,
 ) -> LossDifference:
-    """The loss of a plainly trained model minus that of a reader trained on its frozen past, on the same sequences.
+    """The loss of a plainly trained model minus that of a reader on its frozen past, on the same sequences.
 
     Positive means that the model computes something for later positions at a cost to the present ones.
 
     Parameters
     ----------
     plain : LanguageModel
-    reader : LanguageModel
-        Trained to predict, the past of every position being hidden states or keys and values of ``plain``; its
-        forward pass must read them there too.
+    reader : Transformer
+        Trained by ``Myopic(objective, cut, past=plain)``; the past that it reads here is that of ``plain`` too.
     task, objective, count, rng, level
         As for `myopia_gap`.
+    cut : {"hidden_states", "keys_values"}
+        As of `Myopic`.
 
     Returns
     -------
@@ -173,7 +176,7 @@ def local_bonus(
     Raises
     ------
     UsageError
-        As `myopia_gap`.
+        As `myopia_gap`, or if the reader cannot have such a past (`Cut`).
 
     Notes
     -----
@@ -185,10 +188,12 @@ def local_bonus(
     >>> from ntp_theory.sequence.models import model_for
     >>> from ntp_theory.sequence.tasks import PathStar
     >>> task = PathStar(2, 2, 3)
-    >>> local_bonus(model_for(task, seed=0), model_for(task, seed=1), task, count=10).name
-    'local bonus'
+    >>> plain, reader = model_for(task, seed=0), model_for(task, seed=0)
+    >>> abs(local_bonus(plain, reader, task, count=10).overall) < 1e-6
+    True
     """
-    return _difference("local bonus", ("plain", "reader"), plain, reader, task, objective, count, rng, level)
+    with reader.cut(Cut(cut, past=plain)):
+        return _difference("local bonus", ("plain", "reader"), plain, reader, task, objective, count, rng, level)
 
 
 def _difference(

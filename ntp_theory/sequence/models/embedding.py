@@ -72,6 +72,8 @@ class LanguageModel(nn.Module, ABC):
     def cut(self, cut: Cut) -> AbstractContextManager[None]:
         """While it lasts, gradients to other positions are cut, and nothing else changes, or a `Cut` says what.
 
+        What is computed again on the way back (`torch.utils.checkpoint`) is cut only if the cut lasts until then.
+
         Raises
         ------
         UsageError

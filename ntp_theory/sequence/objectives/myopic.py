@@ -67,7 +67,8 @@ class Myopic(Objective):
             raise UsageError(f"objective is {self.objective!r}; it must be an objective, as TeacherForcing()")
         if isinstance(self.objective, Myopic):
             raise UsageError(f"objective is {self.objective!r}; it must not be myopic already")
-        _ = self._cut
+        object.__setattr__(self, "beta", self._cut.beta)
+        object.__setattr__(self, "window", self._cut.window)
 
     @cached_property
     def _cut(self) -> Cut:
@@ -106,5 +107,7 @@ class Myopic(Objective):
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         shown = [f"{name}={value!r}" for name, value in values.items() if name != "past"]
         if self.past is not None:
-            shown.append(f"past={digest({k: v.cpu().numpy() for k, v in self.past.state_dict().items()})}")
+            # numpy has no bfloat16; double precision holds every type exactly
+            weights = {k: v.double().cpu().numpy() for k, v in self.past.state_dict().items()}
+            shown.append(f"past={digest(weights)}")
         return f"Myopic({', '.join(shown)})"

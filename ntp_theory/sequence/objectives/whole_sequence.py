@@ -11,6 +11,7 @@ from ...errors import UsageError
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
 from ..tasks.task import Task
+from .myopic import Myopic
 from .next_token import TeacherForcing
 from .objective import Example, Objective
 
@@ -29,6 +30,12 @@ class WholeSequence(Objective):
     objective : Objective
         What the model sees of the answer, and is judged by there.
 
+    Raises
+    ------
+    UsageError
+        If it is no objective, or a myopic one: that goes around, as ``Myopic(WholeSequence(objective))``. When it makes
+        an example, if the objective does not make one row of labels of a sequence.
+
     Examples
     --------
     >>> from ntp_theory.sequence.tasks import PathStar
@@ -40,6 +47,12 @@ class WholeSequence(Objective):
     """
 
     objective: Objective = field(default_factory=TeacherForcing)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.objective, Objective):
+            raise UsageError(f"objective is {self.objective!r}; it must be an objective, as TeacherForcing()")
+        if isinstance(self.objective, Myopic):
+            raise UsageError(f"objective is {self.objective!r}; cut all of it: Myopic(WholeSequence(..))")
 
     @property
     def name(self) -> str:
@@ -55,6 +68,8 @@ class WholeSequence(Objective):
     def example(self, batch: Batch, task: Task, generator: torch.Generator) -> Example:
         """The inputs of the objective; labels everywhere."""
         made = self.objective.example(batch, task, generator)
+        if made.labels.shape[0] != batch.prompts.shape[0]:
+            raise UsageError(f"objective is {self.name}; it must make one row of labels of a sequence, not several")
         labels = made.labels.clone()
         labels[:, : batch.prompt_length - 1] = batch.prompts[:, 1:]
         return Example(made.tokens, labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import nn
 from ntp_theory.errors import UsageError
 from ntp_theory.sequence.measures import guessing_losses, local_bonus, myopia, myopia_gap
 from ntp_theory.sequence.models import LanguageModel, model_for
-from ntp_theory.sequence.objectives import MaskedTeacherForcing, Regression, Teacherless, WholeSequenceReversed
+from ntp_theory.sequence.objectives import MaskedTeacherForcing, Myopic, Regression, Teacherless, WholeSequenceReversed
 from ntp_theory.sequence.tasks import Batch, PathStar, Task
 from tests.sequence.measures.by_hand import Guesser, Oracle
 
@@ -66,10 +67,26 @@ def test_against_the_definition(one, other, share, count, level):
         assert found.interval == pytest.approx((low, high), rel=1e-6, abs=1e-9)
         by_position = ttest_rel(losses[0], losses[1]).confidence_interval(level)
         assert found.half_widths == pytest.approx((by_position.high - by_position.low) / 2, rel=1e-6, abs=1e-9)
-    swapped = local_bonus(myopic, plain, Noise(), SQUARES, count=count, rng=3, level=level)
-    assert (swapped.overall, swapped.half_widths) == (found.overall, found.half_widths)
+    swapped = myopia_gap(myopic, plain, Noise(), SQUARES, count=count, rng=3, level=level)
+    assert (-swapped.overall, swapped.half_widths) == (found.overall, found.half_widths)
     assert (found.name, found.models) == ("myopia gap", ("myopic", "plain"))
-    assert (swapped.name, swapped.models) == ("local bonus", ("plain", "reader"))
+
+
+@pytest.mark.parametrize("cut", ["hidden_states", "keys_values"])
+def test_a_bonus_is_of_a_reader_on_the_past_of_the_other(cut):
+    """An equal reader gains nothing, and losses of another are those of training on that past."""
+    task = PathStar(2, 3, 6)
+    plain, reader = (model_for(task, seed=s, layers=2).double() for s in (0, 1))
+    none = local_bonus(plain, copy.deepcopy(plain), task, cut=cut, count=20)
+    assert max(map(abs, none.by_position)) < 1e-12
+    assert (none.name, none.models) == ("local bonus", ("plain", "reader"))
+    found = local_bonus(plain, reader, task, cut=cut, count=20)
+    batch, trained_by = task.sample(20, split="test"), Myopic(cut=cut, past=plain)
+    losses = trained_by.losses(reader, trained_by.example(batch, task, torch.Generator())).detach()
+    assert found.second == pytest.approx(losses.mean(0).tolist(), abs=1e-12)
+    assert found.first == myopia_gap(plain, reader, task, count=20).second
+    said = local_bonus(plain, reader, task, Myopic(cut=cut, past=copy.deepcopy(plain)), count=20)
+    assert said.by_position == pytest.approx(found.by_position, abs=1e-12)
 
 
 def test_the_interval_covers():
@@ -124,9 +141,13 @@ def test_doors():
     with pytest.raises(UsageError, match="level is 1"):
         myopia_gap(model, model, task, level=1.0)
     with pytest.raises(UsageError, match="its vocab_size is 25"):
-        local_bonus(model, model, PathStar(2, 3, 20))
+        local_bonus(model, copy.deepcopy(model), PathStar(2, 3, 20))
     with pytest.raises(UsageError, match="it predicts numbers"):
-        local_bonus(model, model, task, Regression())
+        myopia_gap(model, model, task, Regression())
+    with pytest.raises(UsageError, match="past is the model itself"):
+        local_bonus(model, model, task)
+    with pytest.raises(UsageError, match="model is Mamba"):
+        local_bonus(model, model_for(task, "mamba"), task)
     plain = PathStar(2, 3, 6, encoding="paper")
     with pytest.raises(UsageError, match="20 rows of losses of 10 sequences"):
         myopia_gap(model_for(plain), model_for(plain), plain, WholeSequenceReversed(), count=10)

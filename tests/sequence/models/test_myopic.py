@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import pickle
+from functools import partial
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.checkpoint import checkpoint
 
 from ntp_theory.errors import UsageError
 from ntp_theory.sequence.decoding import greedy
@@ -308,6 +311,44 @@ def test_cuts_within_cuts_and_errors_within_them():
     assert apart(gradients(model, tokens), outer) > 0.01
 
 
+@pytest.mark.filterwarnings("ignore")  # of the compiler, about itself
+def test_compiled():
+    """Keys and values must not be taken for one with their twins, which would make one cut of the other."""
+    model, tokens = model_of("learned", layers=1), tokens_of()
+    expected = gradients(model, tokens, Cut())
+    model.zero_grad()
+    model.blocks[0].attention.compile(backend="aot_eager")
+    with model.cut(Cut()):
+        logits = model(tokens)
+    loss_of(logits).backward()
+    assert apart(expected, {key: p.grad for key, p in model.named_parameters()}) < ROUNDING
+
+
+@every_model
+def test_a_copy_would_stay_cut_for_ever(name):
+    """So there is none before the cut ends; weights alone can be had."""
+    model = model_of(name)
+    with model.cut(Cut()):
+        assert list(model.state_dict()) == list(model_of(name).state_dict())
+        for make in (copy.deepcopy, pickle.dumps):
+            with pytest.raises(UsageError, match="must not be copied or pickled before the cut ends"):
+                make(model)
+    tokens = tokens_of()
+    assert apart(gradients(copy.deepcopy(model), tokens), gradients(model, tokens)) == 0
+
+
+def test_a_checkpoint_within_a_cut_that_lasts():
+    """What is computed again on the way back is cut if the cut is still there."""
+    model, tokens = model_of("learned"), tokens_of()
+    expected = gradients(model, tokens, Cut())
+    for block in model.blocks:
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+    model.zero_grad()
+    with model.cut(Cut()):
+        loss_of(model(tokens)).backward()
+    assert apart(expected, {key: p.grad for key, p in model.named_parameters()}) < ROUNDING
+
+
 class NoCut(LanguageModel):
     features = new_cache = None
 
@@ -332,10 +373,15 @@ def test_what_is_no_cut(make, message):
 
 def test_cuts_that_a_model_has_not():
     model, mamba = model_of("learned"), model_of("mamba")
+    sharing = copy.deepcopy(model)
+    sharing.blocks = model.blocks
     for reader, cut, message in [
         (mamba, Cut("zero"), "cut is 'zero'; model is Mamba"),
         (mamba, Cut(past=model_of("mamba")), "past is given; model is Mamba"),
         (model, Cut(past=model), "past is the model itself"),
+        (model, Cut(past=copy.copy(model)), "past shares weights with the model"),
+        (model, Cut(past=sharing), "past shares weights with the model"),
+        (model, Cut(past=model_of("learned", dtype=torch.float32)), "past is on .*float32.* of its type, .*float64"),
         (model, Cut(past=mamba), "it must have the sizes of"),
         (model, Cut(past=model_of("rotary")), "it must have the sizes of"),
     ]:

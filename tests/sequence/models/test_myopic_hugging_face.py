@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -129,6 +130,60 @@ def test_eager_attention():
             assert float((model(tokens).detach() - plain).abs().max()) < 1e-12
         assert apart(gradients(model, tokens, Cut(at)), expected) < 1e-12
     assert model.config._attn_implementation == "eager"
+
+
+@both_cuts
+def test_a_sliding_window(at):
+    """The mask of the model is that of the cut: values bit for bit, and without a cut the plain gradient."""
+    sizes = {"num_key_value_heads": 2, "sliding_window": 3}
+    model, tokens = HuggingFace(transformers.MistralConfig(**sizes, **SIZES)).double().eval(), tokens_of()
+    plain = model(tokens)
+    with model.cut(Cut(at)):
+        assert torch.equal(model(tokens), plain)
+    assert apart(gradients(model, tokens, Cut(at, beta=1.0)), gradients(model, tokens)) < ROUNDING["llama"]
+    found = crossing(model, Cut(at))
+    assert torch.equal(found, found.diag().diag())
+
+
+@every_model
+@both_cuts
+@pytest.mark.parametrize("options", [{}, {"beta": 0.5, "window": 1}])
+def test_mixed_precision(name, at, options):
+    """Rotary positions leave queries and keys in single precision where values are not."""
+    model, tokens = model_of(name).float(), tokens_of()
+    exact = gradients(model, tokens, Cut(at, **options))
+    model.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16):
+        plain = model(tokens)
+        with model.cut(Cut(at, **options)):
+            logits = model(tokens)
+    assert torch.equal(logits, plain)
+    loss_of(logits.float()).backward()
+    assert apart({key: p.grad for key, p in model.named_parameters()}, exact) < 0.1  # some layers of rounding 2^-8
+
+
+def test_threads():
+    """Each has its model and its cut."""
+    models, tokens = [model_of("gpt2", seed) for seed in range(2)], tokens_of()
+    cuts = [Cut(), Cut("keys_values")]
+    expected = [gradients(*one) for one in zip(models, [tokens] * 2, cuts, strict=True)]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(10):
+            found = list(pool.map(lambda i: gradients(models[i], tokens, cuts[i]), [0, 1]))
+            assert [apart(one, other) for one, other in zip(found, expected, strict=True)] == [0, 0]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_computed_again_would_not_be_cut():
+    model, tokens = model_of("gpt2"), tokens_of()
+    model.model.gradient_checkpointing_enable()
+    with model.cut(Cut()):
+        model(tokens)  # transformers does it in training alone
+        model.train()
+        with pytest.raises(UsageError, match="computes its activations again on the way back"):
+            model(tokens)
+        with torch.no_grad():
+            model(tokens)
 
 
 @every_model

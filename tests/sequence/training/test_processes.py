@@ -14,7 +14,14 @@ import torch.distributed as dist
 
 from ntp_theory.errors import CheckpointError, NTPError, UsageError
 from ntp_theory.sequence.tasks import PathStar
-from ntp_theory.sequence.training import MaskedTeacherForcing, Settings, Teacherless, WholeSequenceReversed, train
+from ntp_theory.sequence.training import (
+    MaskedTeacherForcing,
+    Myopic,
+    Settings,
+    Teacherless,
+    WholeSequenceReversed,
+    train,
+)
 from tests.sequence.training.tiny import SETTINGS, TASK, mamba, transformer
 
 pytestmark = pytest.mark.skipif(not (dist.is_available() and dist.is_gloo_available()), reason="no gloo")
@@ -23,6 +30,7 @@ SIZE = 2
 PAPER = PathStar(2, 3, 5, encoding="paper")
 RUNS = {
     "masked": (lambda: transformer().double(), TASK, MaskedTeacherForcing()),
+    "myopic": (lambda: transformer().double(), TASK, Myopic(MaskedTeacherForcing(), beta=0.5)),
     "single precision": (transformer, TASK, Teacherless()),
     "mamba": (lambda: mamba().double(), TASK, Teacherless()),
     "both directions": (lambda: transformer(PAPER).double(), PAPER, WholeSequenceReversed()),

@@ -90,9 +90,10 @@ class _Cut(torch.autograd.Function):
 
 def _near(ctx: Any, gradient: Tensor) -> list[Tensor]:
     """The gradients of keys and values from their own positions and those up to a window later."""
-    kind = gradient.dtype
     # half precision is for products; the kernel sums in single precision too
-    q, k, v, y, g = (x.detach().to(torch.promote_types(kind, torch.float32)) for x in (*ctx.inputs, ctx.y, gradient))
+    q, k, v, y, g = (
+        x.detach().to(torch.promote_types(gradient.dtype, torch.float32)) for x in (*ctx.inputs, ctx.y, gradient)
+    )
     total = _log_sum(ctx, q, k)
     product = (g * y).sum(-1)
     to_k, to_v = torch.zeros_like(k), torch.zeros_like(v)
@@ -106,7 +107,7 @@ def _near(ctx: Any, gradient: Tensor) -> list[Tensor]:
         to_score = read * ((g[:, :, late] * v[:, :, early]).sum(-1) - product[:, :, late]) * ctx.scale
         to_k[:, :, early] += to_score[..., None] * q[:, :, late]
         to_v[:, :, early] += read[..., None] * g[:, :, late]
-    return [to_k.to(kind), to_v.to(kind)]
+    return [to_k.to(ctx.inputs[1].dtype), to_v.to(ctx.inputs[2].dtype)]
 
 
 def _log_sum(ctx: Any, q: Tensor, k: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from ....doors import one_of, share, whole
 from ....errors import UsageError
 from ..embedding import LanguageModel
 
-__all__ = ["Cut", "joined", "replaced"]
+__all__ = ["Cut", "StandIn", "joined", "replaced"]
 
 PLACES = ("hidden_states", "keys_values", "zero")
 
@@ -66,7 +66,7 @@ class Cut:
     def __post_init__(self) -> None:
         one_of("cut", self.at, PLACES)
         object.__setattr__(self, "beta", share("beta", self.beta))
-        whole("window", self.window, at_least=0)
+        object.__setattr__(self, "window", whole("window", self.window, at_least=0))
         if self.past is not None and not isinstance(self.past, LanguageModel):
             raise UsageError(f"past is {type(self.past).__name__}; it must be a LanguageModel")
         if self.at == "zero" and (self.beta or self.window or self.past is not None):
@@ -84,6 +84,13 @@ class Cut:
         place_t = torch.arange(length, device=like.device)
         near_ts = place_t[:, None] - place_t[None, :] <= self.window
         return torch.full(near_ts.shape, self.beta, device=like.device, dtype=like.dtype).masked_fill_(near_ts, 1.0)
+
+
+class StandIn:
+    """What takes the place of a method while a cut lasts; copied along with its model it would never leave it."""
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise UsageError("model is being cut; it must not be copied or pickled before the cut ends")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,7 +16,7 @@ from torch.utils._pytree import tree_map_only
 from ....errors import UsageError
 from ..hugging_face import HuggingFace, Past
 from .attention import cut_attention, lone_attention
-from .cut import Cut, replaced
+from .cut import Cut, StandIn, replaced
 
 __all__ = ["cut_hugging_face"]
 
@@ -24,6 +25,8 @@ NAME = "ntp_theory_cut"
 UNKNOWN = ("softcap", "position_bias", "s_aux", "head_mask")
 # Of each model the modules that attend by an attention function, once they are known.
 _attending: WeakKeyDictionary[HuggingFace, list[Any]] = WeakKeyDictionary()
+# Which cut the one attention function that transformers knows of is to follow, in each thread.
+_in_use: ContextVar[_Cut] = ContextVar(NAME)
 
 
 @contextmanager
@@ -42,7 +45,7 @@ class _Captured(Exception):
     """Keys and values, as soon as they are known."""
 
 
-class _Cut:
+class _Cut(StandIn):
     """Stands in for the features of a model, and for its attention function while they are computed."""
 
     def __init__(self, model: HuggingFace, cut: Cut) -> None:
@@ -54,6 +57,8 @@ class _Cut:
         """Those of the model; decoding with a cache is as it was, unless values change."""
         if cache is not None and not self.cut.changes_values:
             return HuggingFace.features(self.model, tokens, cache)
+        if torch.is_grad_enabled() and _recomputes(self.model.model):
+            raise UsageError("model computes its activations again on the way back, where no cut is; switch that off")
         modules = _attending[self.model] if self.cut.at == "hidden_states" else []
         stand_ins = [(module, "forward", _WithTwins(self, module.forward)) for module in modules]
         with replaced(stand_ins), self.in_use():
@@ -63,19 +68,21 @@ class _Cut:
     def in_use(self) -> Iterator[None]:
         """While it lasts, the model attends by this object."""
         try:
-            from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
-            from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+            from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+            from transformers.modeling_utils import AttentionInterface
         except ImportError:
             raise UsageError("model is from Hugging Face; its cuts need transformers 5 or later") from None
         theirs = self.model.model
         before = theirs.config._attn_implementation
-        ALL_ATTENTION_FUNCTIONS[NAME], ALL_MASK_ATTENTION_FUNCTIONS[NAME] = self.attend, sdpa_mask
+        AttentionInterface.register(NAME, lambda *inputs, **options: _in_use.get().attend(*inputs, **options))
+        AttentionMaskInterface.register(NAME, sdpa_mask)
+        former = _in_use.set(self)
         try:
             theirs.set_attn_implementation(NAME)
             yield
         finally:
             theirs.set_attn_implementation(before)
-            del ALL_ATTENTION_FUNCTIONS[NAME], ALL_MASK_ATTENTION_FUNCTIONS[NAME]
+            _in_use.reset(former)
 
     def attend(
         self,
@@ -165,6 +172,11 @@ class _WithTwins:
             return self.forward(*inputs, **options)
         finally:
             self.cut.twins = None
+
+
+def _recomputes(model: Any) -> bool:
+    """Whether activations are checkpointed; transformers does that in training alone."""
+    return model.training and any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
 
 
 def _per_head(x: Tensor, query: Tensor) -> Tensor:

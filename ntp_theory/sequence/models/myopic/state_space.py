@@ -20,7 +20,7 @@ from torch.nn.grad import conv1d_input, conv1d_weight
 
 from ....errors import UsageError
 from ..mamba import Mamba, RecurrentState, SelectiveStateSpace, scan
-from .cut import Cut, joined, replaced
+from .cut import Cut, StandIn, joined, replaced
 
 __all__ = ["cut_mamba"]
 
@@ -35,7 +35,7 @@ def cut_mamba(model: Mamba, cut: Cut) -> Iterator[None]:
         yield
 
 
-class _CutMixer:
+class _CutMixer(StandIn):
     """Stands in for `SelectiveStateSpace.forward`."""
 
     def __init__(self, mixer: SelectiveStateSpace, cut: Cut) -> None:

@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from ....errors import UsageError
 from ..transformer import Attention, KeyValueCache, Transformer
 from .attention import cut_attention, joined_attention, lone_attention
-from .cut import Cut, replaced
+from .cut import Cut, StandIn, replaced
 
 __all__ = ["cut_transformer"]
 
@@ -34,7 +34,7 @@ def cut_transformer(model: Transformer, cut: Cut) -> Iterator[None]:
         yield
 
 
-class _CutAttention:
+class _CutAttention(StandIn):
     """Stands in for `Attention.forward`."""
 
     def __init__(self, attention: Attention, cut: Cut, past: _Past | None) -> None:
@@ -68,7 +68,7 @@ class _PairOfCaches(KeyValueCache):
     past: KeyValueCache = field(default_factory=KeyValueCache)
 
 
-class _Past:
+class _Past(StandIn):
     """A frozen model that reads the same tokens first; what its attention reads is remembered."""
 
     def __init__(self, reader: Transformer, model: Any) -> None:
@@ -77,6 +77,11 @@ class _Past:
         if not isinstance(model, Transformer) or replace(model.config, seed=0) != replace(reader.config, seed=0):
             found = getattr(model, "config", type(model).__name__)
             raise UsageError(f"past is {found!r}; it must have the sizes of {reader.config!r}")
+        if not {id(p) for p in model.parameters()}.isdisjoint(map(id, reader.parameters())):
+            raise UsageError("past shares weights with the model; it must not be trained with it: copy.deepcopy(model)")
+        of_past, of_reader = ((str(p.device), p.dtype) for p in (model.head.weight, reader.head.weight))
+        if of_past != of_reader:
+            raise UsageError(f"past is on {of_past}; it must be where the model is and of its type, {of_reader}")
         self.reader, self.model = reader, model
         self.states_btd: list[Tensor] = []
 
@@ -123,7 +128,8 @@ class _TwinProjection(torch.autograd.Function):
         ctx.save_for_backward(x, weight)
         ctx.bias_dtype = bias.dtype
         y = F.linear(x, weight, bias)
-        return y, y.detach()
+        # one memory for both, but not where a compiler would then take both for one and lose a gradient
+        return y, y.clone() if torch.compiler.is_compiling() else y.detach()
 
     @staticmethod
     @once_differentiable
