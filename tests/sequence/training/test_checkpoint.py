@@ -192,7 +192,7 @@ def test_damaged_files(tmp_path):
     refused("holds a something else")
     save_arrays(path, KIND, {k: v for k, v in arrays.items() if k != "model head.weight"}, meta)
     refused("not the checkpoint of such a model")
-    save_arrays(path, KIND, arrays | {"model head.weight": np.zeros((2, 2))}, meta)
+    save_arrays(path, KIND, arrays | {"model head.weight": np.zeros((2, 2), dtype=np.float32)}, meta)
     refused("not the checkpoint of such a model")
     save_arrays(path, KIND, arrays | {"losses": arrays["losses"][:1]}, meta)
     refused("has the losses of 1 steps, not of 2")
@@ -210,6 +210,14 @@ def test_other_precisions(dtype, tmp_path):
     found = train(models[1], TASK, OBJECTIVE, steps=6, **OPTIONS)
     assert same(*models) and np.array_equal(resumed.losses, found.losses)
     assert {value.dtype for value in models[0].state_dict().values()} == {dtype}
+
+
+def test_another_precision_is_another_run(tmp_path):
+    """Weights of float64 would be rounded without a word."""
+    path = tmp_path / "run.npz"
+    train(transformer().double(), TASK, OBJECTIVE, steps=1, checkpoint=path, **OPTIONS)
+    with pytest.raises(CheckpointError, match="holds another run; its .* is float64, the model's float32"):
+        train(transformer(), TASK, OBJECTIVE, steps=2, checkpoint=path, **OPTIONS)
 
 
 def test_results(tmp_path):
