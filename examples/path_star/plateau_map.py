@@ -7,10 +7,10 @@ from pathlib import Path
 
 import ntp_theory as ntp
 from ntp_theory import figures
-from ntp_theory.sequence.measures import plateau
+from ntp_theory.sequence.measures import guessing_losses, plateau
 from ntp_theory.sequence.models import model_for
 from ntp_theory.sequence.tasks import PathStar
-from ntp_theory.sequence.training import TeacherForcing, train
+from ntp_theory.sequence.training import TeacherForcing, TrainResult, train
 
 # (d, l), each with just enough labels and a layer for every node of a path.
 SHAPES = ((2, 3), (3, 3), (4, 3), (2, 4), (3, 4), (2, 5))
@@ -33,6 +33,7 @@ def plateau_map(
 ) -> list[ntp.Check]:
     """Train until the plateau is left or the steps are used up; with ``checkpoints`` a later call goes on."""
     found: Plateaus = {shape: [] for shape in shapes}
+    checks: list[ntp.Check] = []
     for degree, length in shapes:
         task = PathStar(degree, length, degree * (length - 1) + 1)
         for seed in range(seeds):
@@ -48,14 +49,25 @@ def plateau_map(
                 checkpoint=checkpoints and checkpoints / f"plateau-{degree}-{length}-{seed}.pt",
             )
             found[degree, length].append(plateau(result, task.chance, WIDTH))
+            checks.append(guesses(task, result, seed))
     if folder is not None:
         figures.save(figures.plateaus(found, most=128 * steps), folder / "plateau_map.png")
-    return read(found)
+    return checks + read(found)
+
+
+def guesses(task: PathStar, result: TrainResult, seed: int) -> ntp.Check:
+    """As long as it is right no more often than one who guesses, its loss at the branch is no lower than that."""
+    losses = [one.losses[1] for one in result.evaluations if one.free <= task.chance + WIDTH / 2]
+    lacking = max((guessing_losses(task)[1] - loss for loss in losses), default=0.0)
+    words = f"G({task.degree}, {task.path_length}), seed {seed}, {result.examples} examples: below ln d, on the plateau"
+    return ntp.Check.at_most(
+        "pitfalls/chance-level", 0.0, max(0.0, lacking), slack=0.05, evidence="measured", statement=words
+    )
 
 
 def read(found: Plateaus) -> list[ntp.Check]:
     """Longer paths have longer plateaus, at each degree: the shortest of one length is above the longest before it."""
-    checks = []
+    checks: list[ntp.Check] = []
     for (degree, length), plateaus in found.items():
         if (degree, length - 1) not in found:
             continue

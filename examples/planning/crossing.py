@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import torch
 from matplotlib.figure import Figure
 
 import ntp_theory as ntp
 from ntp_theory import figures
-from ntp_theory.sequence.models import model_for
+from ntp_theory.sequence.models import LanguageModel, model_for
 from ntp_theory.sequence.objectives import Objective
 from ntp_theory.sequence.tasks import PathStar
 from ntp_theory.sequence.training import Myopic, TeacherForcing, Teacherless, TrainResult, WholeSequence, train
@@ -36,32 +37,42 @@ def crossing(folder: Path | None = None, *, seeds: int = 3, steps: int = STEPS) 
     for themselves, and what then fails needs features that are made for later positions.
     """
     found: Runs = {}
+    checks: list[ntp.Check] = []
     for name, (order, objective) in REGIMES.items():
         task = PathStar(*SHAPE, order=order, encoding="paper")
         for question in (False, True):
             judged = WholeSequence(objective) if question else objective
             for cut in CUTS:
                 made = judged if cut == "plain" else Myopic(judged, cut)
-                found[name, question, cut] = [
-                    train(
-                        model_for(task, seed=seed),
-                        task,
-                        made,
-                        steps=steps,
-                        rng=seed,
-                        until=SOLVED,
-                        evaluate_every=50,
-                        progress=True,
+                found[name, question, cut] = []
+                for seed in range(seeds):
+                    model = model_for(task, seed=seed)
+                    result = train(
+                        model, task, made, steps=steps, rng=seed, until=SOLVED, evaluate_every=50, progress=True
                     )
-                    for seed in range(seeds)
-                ]
+                    found[name, question, cut].append(result)
+                    trained = cut == "plain" or question
+                    checks.append(prefix(task, model, model_for(task, seed=seed), trained, f"{made.name}, seed {seed}"))
     if folder is not None:
         figure = Figure(figsize=(9.5, 5.6), layout="constrained")
         for place, ((name, question), runs) in enumerate(_by_regime(found).items(), 1):
             ax = figures.free_accuracies(runs, ax=figure.add_subplot(2, 2, place))
             ax.set_title(f"{name}, loss on {'the question too' if question else 'the answer'}", loc="left", fontsize=10)
         figures.save(figure.axes[0], folder / "crossing.png")
-    return [check for (name, question), runs in _by_regime(found).items() for check in read(name, question, runs)]
+    if steps == STEPS:
+        checks += [
+            check for (name, question), runs in _by_regime(found).items() for check in read(name, question, runs)
+        ]
+    return checks
+
+
+def prefix(task: PathStar, model: LanguageModel, fresh: LanguageModel, trained: bool, words: str) -> ntp.Check:
+    """Whether the positions of the question before its last have moved from where they began: bit for bit."""
+    before = task.sample(1).prompt_length - 1
+    now, then = (one.positions.weight[:before] for one in (model, fresh))  # type: ignore[union-attr]
+    moved = bool((now != then).any(1).all()) if trained else not torch.equal(now, then)
+    words = f"{words}: the question's positions were trained"
+    return ntp.Check.same("planning/crossing-frozen-prefix", trained, moved, evidence="exact", statement=words)
 
 
 def _by_regime(found: Runs) -> dict[tuple[str, bool], dict[str, list[TrainResult]]]:

@@ -17,6 +17,8 @@ SMALL = {
     "exact_certificates": {"contexts": 60, "tokens": 30, "dim": 16},
     "separability_phase_diagram": {"again": [(2, 1, 40, 28), (3, 2, 12, 11)]},
     "three_regimes": {"path_length": 3, "share": 0.01},
+    "plateau_map": {"shapes": ((2, 3),), "seeds": 2, "steps": 3},
+    "crossing": {"seeds": 1, "steps": 2},
     "last_layer": {"path_length": 3, "share": 0.01, "questions": 40},
     "real_text": {"width": 16, "layers": 1, "steps": 2, "seeds": 2, "widths": (8,)},
     "pre_caching": {"share": 0.01, "length": 8},

@@ -226,11 +226,11 @@ def check_inputs(config: Inputs) -> None:
         raise UsageError(f"slots is {config.slots}; it must be 1 where a position carries numbers")
 
 
-def initialise(model: nn.Module, width: int, seed: int) -> None:
+def initialise(model: nn.Module, width: int, seed: int) -> torch.Generator:
     """Gaussian weights of standard deviation ``0.5 / sqrt(width)`` and zero biases, drawn on the CPU from a seed.
 
     Those that numbers are read with have ``1 / sqrt(numbers)``; of a convolution of k positions they are uniform, at
-    most ``1 / sqrt(k)``.
+    most ``1 / sqrt(k)``. What else a model draws comes from the generator that is returned.
     """
     generator = torch.Generator().manual_seed(seed)
     for module in model.modules():
@@ -248,3 +248,4 @@ def initialise(model: nn.Module, width: int, seed: int) -> None:
             with torch.no_grad():
                 for parameter in module.parameters():
                     parameter.copy_((2 * torch.rand(parameter.shape, generator=generator) - 1) * bound)
+    return generator

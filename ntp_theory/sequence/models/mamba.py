@@ -163,9 +163,9 @@ class Mamba(LanguageModel):
         self.mixers = nn.ModuleList(SelectiveStateSpace(config) for _ in range(config.layers))
         self.norm = nn.RMSNorm(config.width, eps=1e-5)
         self.head = nn.Linear(config.width, config.vocab_size, bias=False)
-        initialise(self, config.width, config.seed)
-        for layer, mixer in enumerate(self.mixers):
-            _spread_step_sizes(mixer, torch.Generator().manual_seed(config.seed + layer))  # type: ignore[arg-type]
+        generator = initialise(self, config.width, config.seed)
+        for mixer in self.mixers:
+            _spread_step_sizes(mixer, generator)  # type: ignore[arg-type]
 
     def features(self, tokens: Tensor, cache: RecurrentState | None = None) -> Tensor:
         """Hidden states (b, t, d) that the last linear layer reads."""

@@ -82,3 +82,10 @@ def test_the_fused_kernel_on_a_gpu():
     model, tokens = Mamba(MambaConfig(7, width=16, layers=2)).cuda(), torch.arange(60, device="cuda").view(2, 30) % 7
     with torch.no_grad():
         assert float((model(tokens) - model(tokens, model.new_cache())).abs().max()) < 1e-4
+
+
+def test_step_sizes_of_layers_and_seeds_are_drawn_apart():
+    """No layer of one seed begins as a layer of another."""
+    drawn = [mixer.step_size.bias for s in range(3) for mixer in Mamba(MambaConfig(5, layers=3, seed=s)).mixers]
+    assert not any(torch.equal(drawn[i], drawn[j]) for i in range(9) for j in range(i))
+    assert all(bool(((0.001 < steps) & (steps < 0.1)).all()) for steps in map(F.softplus, drawn))
