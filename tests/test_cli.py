@@ -451,6 +451,7 @@ def test_train_path_star(ask, tmp_path: Path) -> None:
 
 def test_verify_leaves_out_what_needs_a_larger_budget(ask) -> None:
     status, out = ask("verify", "--label", "pitfalls/s", "--json")
-    assert status == 0 and strict(out)["claims"] == 3
+    quick = [one for one in claims.records("pitfalls/s") if "quick" in one.budgets]
+    assert status == 0 and strict(out)["claims"] == len(quick) > 0
     found = ask("verify", "--paper", "pitfalls", "--label", "pitfalls/rever", "--json")
     assert strict(found[1])["claims"] == 1  # the cascade takes minutes

@@ -125,7 +125,7 @@ PENDING: tuple[str, ...] = (
         "cpu-setting models results-paper results-factorization results-frydenlund in-weights public-code "
         "frydenlund-2024 frydenlund-2025 other-objectives discrete-diffusion roll-the-dice faq",
     ),
-    *_names("planning", "public-code rofin crossing-path-star"),
+    *_names("planning", "public-code rofin"),
     *_names(
         "multitoken",
         "loss erratum-factorisation architecture parameter-matched alternatives memory erratum-overhead "
