@@ -12,7 +12,7 @@ from ntp_theory.sequence.models import model_for
 from ntp_theory.sequence.tasks import PathStar
 from ntp_theory.sequence.training import TeacherForcing, TrainResult, train
 
-# (d, l), each with just enough labels and a layer for every node of a path.
+# (d, l), each with a layer for every node of a path.
 SHAPES = ((2, 3), (3, 3), (4, 3), (2, 4), (3, 4), (2, 5))
 SEEDS = 3
 # Steps of 128 fresh graphs after which a run that still guesses is given up.
@@ -35,7 +35,8 @@ def plateau_map(
     found: Plateaus = {shape: [] for shape in shapes}
     checks: list[ntp.Check] = []
     for degree, length in shapes:
-        task = PathStar(degree, length, degree * (length - 1) + 1)
+        # 8 labels at least: with 5 there are 60 graphs G(2, 3), which are learned by heart
+        task = PathStar(degree, length, max(8, degree * (length - 1) + 1))
         for seed in range(seeds):
             result = train(
                 model_for(task, seed=seed),

@@ -135,12 +135,13 @@ def reverse_cascade(budget: Budget) -> Iterator[Check]:
     source="own runs",
     evidence="measured",
     verdict="refuted as written",
-    standard="G(2, 3) and G(2, 4), one seed, fresh examples, at most 6,000 steps: teacher forcing leaves 1/2.",
+    standard="G(2, 3) with 8 labels and G(2, 4) with 7, one seed, fresh graphs: teacher forcing leaves 1/2.",
 )
 def plateaus(budget: Budget) -> Iterator[Check]:
     """Printed: teacher forcing stays at 1/d. On short paths with fresh data it does not: the plateau has an end."""
-    for length, steps in ((3, 2000), (4, 6000)):
-        task, _, result = trained(length, "forward", TeacherForcing(), steps, 0, 0.8)
+    # with 5 labels there are no fresh graphs G(2, 3): of 60 in all, 54 are learned by heart
+    for length, labels, steps in ((3, 8, 2000), (4, 7, 6000)):
+        task, _, result = trained(length, "forward", TeacherForcing(), steps, 0, 0.8, num_nodes=labels)
         examples, left = plateau(result, task.chance, width=0.1)
         words = f"G(2, {length}): above 0.8 at {result.examples} examples, at chance until {examples}"
         yield same(True, left and result.free >= 0.8, evidence="measured", statement=words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...checks import Check
-from ...sequence.measures import evaluate, guessing_losses
+from ...sequence.measures import evaluate
 from ...sequence.objectives import FirstTokenOnly, MaskedTeacherForcing, TeacherForcing, Teacherless
 from ..registry import Budget, at_most, claim, same
 from .runs import COUNT, trained
@@ -48,15 +48,15 @@ def first_token_only(budget: Budget) -> Iterator[Check]:
     "pitfalls/depth-match",
     source="own runs",
     evidence="measured",
-    standard="Teacherless G(2, 5) with 3 layers: the losses of guessing after 320,000 fresh examples; with 5: at least "
-    "99 % within 512,000.",
+    verdict="refuted as written",
+    standard="Teacherless G(2, 5), a position an edge: 3 layers above 90 % after 320,000 fresh examples; 5 layers at "
+    "least 99 % within 512,000. The failure is reported with three tokens an edge.",
 )
 def depth_match(budget: Budget) -> Iterator[Check]:
-    """Without a teacher three layers have not learned G(2, 5) after 320,000 examples; five do, within 512,000."""
-    task, _, shallow = trained(5, "forward", Teacherless(), 2500, 0, layers=3)
-    guess, reached = guessing_losses(task, teacherless=True)[1], min(shallow.evaluations[-1].losses[1:-1])
-    words = f"3 layers, {shallow.examples} examples: least loss of an inner token below that of guessing, ln 6"
-    yield at_most(0.0, max(0.0, guess - reached), slack=0.1, evidence="measured", statement=words)
+    """Printed: three layers cannot learn G(2, 5) without a teacher. With a position an edge they do, as five do."""
+    _, _, shallow = trained(5, "forward", Teacherless(), 2500, 0, layers=3)
+    words = f"3 layers, {shallow.examples} examples: 1 - free accuracy"
+    yield at_most(0.0, 1 - shallow.free, slack=0.1, evidence="measured", statement=words)
     _, _, deep = trained(5, "forward", Teacherless(), 4000, 0, 0.995)
     words = f"5 layers, {deep.examples} examples: 1 - free accuracy"
     yield at_most(0.0, 1 - deep.free, slack=0.01, evidence="measured", statement=words)
@@ -83,16 +83,20 @@ def node_count(budget: Budget) -> Iterator[Check]:
     "pitfalls/cpu-repo-serialisation",
     source="own runs",
     evidence="measured",
-    standard="The paper's encoding, 3 layers: G(2, 3) in three regimes, G(2, 5) reversed.",
+    verdict="refuted as written",
+    standard="Three layers: G(2, 3) with 8 labels reversed, teacherless and teacher-forced, G(2, 5) reversed.",
 )
 def paper_encoding(budget: Budget) -> Iterator[Check]:
-    """With three tokens an edge G(2, 3) is solved in every regime, by teacher forcing too, and G(2, 5) reversed."""
-    for length, order, objective, steps in (
-        (3, "reversed", TeacherForcing(), 500),
-        (3, "forward", Teacherless(), 1500),
-        (3, "forward", TeacherForcing(), 2500),
-        (5, "reversed", TeacherForcing(), 1250),
+    """Printed: with three tokens an edge teacher forcing solves G(2, 3). With fresh graphs it is still a guess."""
+    for length, labels, order, objective, steps in (
+        (3, 8, "reversed", TeacherForcing(), 750),
+        (3, 8, "forward", Teacherless(), 1500),
+        (5, 9, "reversed", TeacherForcing(), 1250),
     ):
-        _, _, result = trained(length, order, objective, steps, 0, 0.995, layers=3, encoding="paper")
+        _, _, result = trained(length, order, objective, steps, 0, 0.995, num_nodes=labels, layers=3, encoding="paper")
         words = f"G(2, {length}), {order}, {objective.name}: 1 - free accuracy after {result.steps} steps"
         yield at_most(0.0, 1 - result.free, slack=0.01, evidence="measured", statement=words)
+    task, _, result = trained(3, "forward", TeacherForcing(), 2500, 0, 0.995, num_nodes=8, layers=3, encoding="paper")
+    words = f"G(2, 3), forward, teacher forcing: free accuracy - 1/2 after {result.steps} steps"
+    slack = 0.04 + 3 * (0.25 / result.evaluations[-1].count) ** 0.5
+    yield at_most(0.0, abs(result.free - task.chance), slack=slack, evidence="measured", statement=words)

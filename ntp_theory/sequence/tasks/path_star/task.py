@@ -108,7 +108,7 @@ class PathStar(Task):
 
     @property
     def depth(self) -> int:
-        """As many layers as the path has nodes: with fewer, a failure may be one of depth (`pitfalls/depth-match`)."""
+        """As many layers as the path has nodes; whether fewer do depends on the encoding (`pitfalls/depth-match`)."""
         return self.path_length
 
     @property
