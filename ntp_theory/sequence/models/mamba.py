@@ -9,19 +9,18 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from ...doors import whole
 from ...errors import UsageError
 from .embedding import LARGEST_SEED, LanguageModel, check_inputs, embedding_for, initialise
 from .myopic.cut import Cut
+from .selective_scan import doubling_scan, selective_scan
 
-__all__ = ["Mamba", "MambaConfig", "RecurrentState", "scan"]
+__all__ = ["Mamba", "MambaConfig", "RecurrentState"]
 
 
 @dataclass(frozen=True)
@@ -207,29 +206,32 @@ class SelectiveStateSpace(nn.Module):
         x_bti = F.silu(self._convolved(x_bti.transpose(1, 2), layer, cache).transpose(1, 2))
         rank_btr, in_btn, out_btn = self.select(x_bti).split([self.rank, self.state, self.state], dim=-1)
         step_bti = F.softplus(self.step_size(rank_btr))
-        if cache is None and (kernel := self.kernel(x_bti)) is not None:
-            places_last = [x.to(x_bti.dtype).transpose(1, 2) for x in (x_bti, step_bti, in_btn, out_btn)]
-            u_bit, step_bit, in_bnt, out_bnt = places_last
-            y_bit = kernel(u_bit, step_bit, -self.log_decay.exp(), in_bnt, out_bnt, self.skip)
-            return self.output(y_bit.transpose(1, 2) * F.silu(gate_bti))  # type: ignore[no-any-return]
+        variables = x_bti, step_bti, in_btn, out_btn
+        y_bti = self.shown(*variables) if cache is None else self._shown_behind(cache, layer, *variables)
+        return self.output((y_bti + self.skip * x_bti) * F.silu(gate_bti))  # type: ignore[no-any-return]
+
+    def shown(self, x_bti: Tensor, step_bti: Tensor, in_btn: Tensor, out_btn: Tensor) -> Tensor:
+        """What the states show from the first position on; `selective_scan`, or the `fused_kernel`."""
+        decay_in = self.log_decay.exp()
+        kernel = fused_kernel(x_bti)
+        if kernel is None:
+            return selective_scan(x_bti, step_bti, in_btn, out_btn, decay_in)
+        places_last = [x.to(x_bti.dtype).transpose(1, 2) for x in (x_bti, step_bti, in_btn, out_btn)]
+        u_bit, step_bit, in_bnt, out_bnt = places_last
+        return kernel(u_bit, step_bit, -decay_in, in_bnt, out_bnt).transpose(1, 2)
+
+    def _shown_behind(
+        self, cache: RecurrentState, layer: int, x_bti: Tensor, step_bti: Tensor, in_btn: Tensor, out_btn: Tensor
+    ) -> Tensor:
+        """The same behind the last state of the cache, which remembers the new ones."""
         keep_btin = torch.exp(-step_bti[..., None] * self.log_decay.exp())
         fresh_btin = (step_bti * x_bti)[..., None] * in_btn[:, :, None, :]
-        if cache is not None and layer < len(cache.states_bin):
+        if layer < len(cache.states_bin):
             first = fresh_btin[:, :1] + keep_btin[:, :1] * cache.states_bin[layer][:, None]
             fresh_btin = torch.cat([first, fresh_btin[:, 1:]], dim=1)
-        states_btin = self.scan(keep_btin, fresh_btin)
-        if cache is not None:
-            cache.add_states(layer, states_btin)
-        y_bti = (states_btin * out_btn[:, :, None, :]).sum(-1) + self.skip * x_bti
-        return self.output(y_bti * F.silu(gate_bti))  # type: ignore[no-any-return]
-
-    def kernel(self, x: Tensor) -> Callable[..., Tensor] | None:
-        """The `fused_kernel`, in place of what follows."""
-        return fused_kernel(x)
-
-    def scan(self, keep: Tensor, fresh: Tensor) -> Tensor:
-        """The `scan`."""
-        return scan(keep, fresh)
+        states_btin = doubling_scan(keep_btin, fresh_btin)
+        cache.add_states(layer, states_btin)
+        return (states_btin * out_btn[:, :, None, :]).sum(-1)
 
     def _convolved(self, x_bit: Tensor, layer: int, cache: RecurrentState | None) -> Tensor:
         """The causal convolution, which begins with what the cache holds, or with zeros."""
@@ -252,65 +254,6 @@ def fused_kernel(x: Tensor) -> Callable[..., Tensor] | None:
     except ImportError:
         return None
     return selective_scan_fn  # type: ignore[no-any-return]
-
-
-def scan(keep: Tensor, fresh: Tensor) -> Tensor:
-    """All states of ``state_t = keep_t * state_(t-1) + fresh_t`` along axis 1.
-
-    On a GPU in log2(t) rounds over all positions at once; on a CPU, where that only moves memory about, one after
-    another.
-
-    Parameters
-    ----------
-    keep, fresh : Tensor (b, t, ...)
-
-    Returns
-    -------
-    Tensor (b, t, ...)
-        From a state of 0 before the first position.
-
-    Examples
-    --------
-    >>> scan(torch.tensor([[0.5, 0.5, 0.5]]), torch.tensor([[1.0, 1.0, 1.0]])).tolist()
-    [[1.0, 1.5, 1.75]]
-    """
-    if not fresh.is_cuda:
-        return _InOrder.apply(keep, fresh)  # type: ignore[no-any-return, no-untyped-call]
-    return doubling_scan(keep, fresh)
-
-
-def doubling_scan(keep: Tensor, fresh: Tensor) -> Tensor:
-    """The scan in log2(t) rounds."""
-    reach = 1
-    while reach < fresh.shape[1]:
-        # a stretch of 2 * reach positions is one of reach behind another
-        fresh = torch.cat([fresh[:, :reach], fresh[:, reach:] + keep[:, reach:] * fresh[:, :-reach]], dim=1)
-        keep = torch.cat([keep[:, :reach], keep[:, reach:] * keep[:, :-reach]], dim=1)
-        reach *= 2
-    return fresh
-
-
-class _InOrder(torch.autograd.Function):
-    """One position after another, and back; only the states are kept for the way back."""
-
-    @staticmethod
-    def forward(ctx: Any, keep: Tensor, fresh: Tensor) -> Tensor:
-        states = fresh.clone()
-        for t in range(1, fresh.shape[1]):
-            states[:, t].addcmul_(keep[:, t], states[:, t - 1])
-        ctx.save_for_backward(keep, states)
-        return states
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        keep, states = ctx.saved_tensors
-        to_fresh = gradient.clone()
-        for t in range(keep.shape[1] - 1, 0, -1):
-            to_fresh[:, t - 1].addcmul_(keep[:, t], to_fresh[:, t])
-        to_keep = torch.zeros_like(keep)
-        torch.mul(to_fresh[:, 1:], states[:, :-1], out=to_keep[:, 1:])
-        return to_keep, to_fresh
 
 
 def _spread_step_sizes(mixer: SelectiveStateSpace, generator: torch.Generator) -> None:

@@ -15,8 +15,8 @@ from torch.utils.checkpoint import checkpoint
 
 from ntp_theory.errors import UsageError
 from ntp_theory.sequence.decoding import greedy
-from ntp_theory.sequence.models import Cut, LanguageModel, Transformer
-from ntp_theory.sequence.models.myopic import attention, state_space
+from ntp_theory.sequence.models import Cut, LanguageModel, Transformer, selective_scan
+from ntp_theory.sequence.models.myopic import attention
 from ntp_theory.sequence.models.myopic.attention import cut_attention, joined_attention, lone_attention
 from tests.sequence.models.cuts import (
     LENGTH,
@@ -70,12 +70,14 @@ def test_values_are_those_of_the_plain_model(name, dtype, cut, length, seed):
     """Bit for bit, with and without gradients, and plain afterwards."""
     model, tokens = model_of(name, seed, dtype), tokens_of(length, seed)
     plain = model(tokens)
+    with model.asked():
+        decoded = model(tokens, model.new_cache())
     with model.cut(cut):
         assert torch.equal(model(tokens), plain)
         with torch.no_grad():
             assert torch.equal(model(tokens), plain)
         with model.asked():
-            assert torch.equal(model(tokens, model.new_cache()), model(tokens))
+            assert torch.equal(model(tokens, model.new_cache()), decoded)
     assert not any("forward" in module.__dict__ or "features" in module.__dict__ for module in model.modules())
 
 
@@ -175,15 +177,17 @@ def whole_of_keys(ctx, gradient):
 @both_cuts
 def test_a_leak_in_one_layer_is_caught(name, at, monkeypatch):
     """Keys of the second layer alone, or its state, pass on their whole gradient."""
-    owner, what = (state_space._CutScan, "backward") if name == "mamba" else (attention, "_near")
+    owner, what = (selective_scan._InOrder, "backward") if name == "mamba" else (attention, "_near")
     right, calls = getattr(owner, what), []
+    # with hidden states cut, a layer of Mamba goes back for its input and then for its weights
+    a_pass = 4 if (name, at) == ("mamba", "hidden_states") else 2
 
     def leaking(*inputs):
         calls.append(1)
-        if len(calls) % 2 == 0:  # the way back comes to the second layer first
+        if len(calls) % a_pass != 1:  # the way back comes to the second layer first
             return right(*inputs)
         if name == "mamba":
-            inputs[0].cut = Cut(beta=1.0)
+            inputs[0].reach.beta = 1.0
             return right(*inputs)
         return [whole_of_keys(*inputs), right(*inputs)[1]]
 

@@ -14,7 +14,7 @@ from ....doors import one_of, share, whole
 from ....errors import UsageError
 from ..embedding import LanguageModel
 
-__all__ = ["Cut", "StandIn", "joined", "replaced"]
+__all__ = ["Cut", "StandIn", "replaced"]
 
 PLACES = ("hidden_states", "keys_values", "zero")
 
@@ -104,18 +104,3 @@ def replaced(where: list[tuple[Any, str, Any]]) -> Iterator[None]:
     finally:
         for owner, name, value in before:
             delattr(owner, name) if value is None else setattr(owner, name, value)
-
-
-def joined(one: Tensor, other: Tensor) -> Tensor:
-    """The first of two tensors of equal value; gradients go to both."""
-    return _Joined.apply(one, other)  # type: ignore[no-any-return, no-untyped-call]
-
-
-class _Joined(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, one: Tensor, other: Tensor) -> Tensor:
-        return one.view_as(one)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        return gradient, gradient

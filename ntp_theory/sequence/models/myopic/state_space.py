@@ -1,7 +1,7 @@
 """Cuts of gradients in `Mamba`: what position t reads of the others is the state before it and their convolved inputs.
 
 With "keys_values" these are detached: ``state_t = keep_t sg(state_(t-1)) + fresh_t``, and in the convolution every
-input but its own. With "hidden_states" a layer is computed twice, as a function of its weights and of its own input.
+input but its own. With "hidden_states" they are so for the layer's input alone: its weights learn from all positions.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from torch.func import functional_call
 from torch.nn.grad import conv1d_input, conv1d_weight
 
 from ....errors import UsageError
-from ..mamba import Mamba, RecurrentState, SelectiveStateSpace, scan
-from .cut import Cut, StandIn, joined, replaced
+from ..mamba import Mamba, RecurrentState, SelectiveStateSpace
+from ..selective_scan import Reach, selective_scan
+from .cut import Cut, StandIn, replaced
 
 __all__ = ["cut_mamba"]
 
@@ -45,70 +46,76 @@ class _CutMixer(StandIn):
     def __call__(self, x_btd: Tensor, layer: int, cache: RecurrentState | None) -> Tensor:
         if cache is not None:  # tokens are decoded: only the values count
             return self.plain(x_btd, layer, cache)
+        if self.cut.at == "keys_values" or not torch.is_grad_enabled():
+            return self.layer(x_btd, Reach(self.cut.window, self.cut.beta), {})
+        names, weights = zip(*self.mixer.named_parameters(), strict=True)
+        return _TwoWays.apply(self, names, x_btd, *weights)  # type: ignore[no-any-return, no-untyped-call]
+
+    def layer(self, x_btd: Tensor, reach: Reach, weights: dict[str, Tensor]) -> Tensor:
+        """The plain layer, with those weights in place of its own; gradients go back as far as ``reach`` says then."""
         mixer = self.mixer
-        stand_ins: list[tuple[Any, str, Any]] = [
+
+        def shown(x: Tensor, step: Tensor, into: Tensor, out: Tensor) -> Tensor:
+            return selective_scan(x, step, into, out, mixer.log_decay.exp(), reach)
+
+        convolution = partial(_convolution, mixer.convolution, reach)
+        stand_ins = [
             (mixer, "forward", self.plain),
-            (mixer, "kernel", lambda x: None),
-            (mixer, "scan", lambda keep, fresh: _CutScan.apply(keep, fresh, self.cut)),  # type: ignore[no-untyped-call]
-            (mixer.convolution, "forward", partial(_convolution, mixer.convolution, self.cut)),
+            (mixer, "shown", shown),
+            (mixer.convolution, "forward", convolution),
         ]
         with replaced(stand_ins):
-            if self.cut.at == "keys_values":
-                return mixer(x_btd, layer, None)  # type: ignore[no-any-return]
-            frozen = {name: p.detach() for name, p in mixer.named_parameters()}
-            of_input = functional_call(mixer, frozen, (x_btd, layer, None))
-        return joined(self.plain(x_btd.detach(), layer, None), of_input)
+            return functional_call(mixer, weights, (x_btd, 0, None))  # type: ignore[no-any-return]
 
 
-class _CutScan(torch.autograd.Function):
-    """The scan, and back through as many positions as the cut says."""
+class _TwoWays(torch.autograd.Function):
+    """A layer computed once, and gone back twice: all the way for its weights, as the cut says for its input."""
 
     @staticmethod
-    def forward(ctx: Any, keep: Tensor, fresh: Tensor, cut: Cut) -> Tensor:
-        states = scan(keep, fresh)
-        ctx.save_for_backward(keep, states)
-        ctx.cut = cut
-        return states
+    def forward(ctx: Any, of: _CutMixer, names: tuple[str, ...], x: Tensor, *weights: Tensor) -> Tensor:
+        ctx.cut, ctx.reach = of.cut, Reach()
+        ctx.x, *ctx.weights = (tensor.detach().requires_grad_(tensor.requires_grad) for tensor in (x, *weights))
+        with torch.enable_grad():
+            ctx.y = of.layer(ctx.x, ctx.reach, dict(zip(names, ctx.weights, strict=True)))
+        return ctx.y.detach()  # type: ignore[no-any-return]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        keep, states = ctx.saved_tensors
-        to_fresh = gradient
-        for _ in range(min(ctx.cut.window, keep.shape[1] - 1)):  # each round reaches one position further back
-            to_fresh = gradient + F.pad(keep[:, 1:] * to_fresh[:, 1:], (0, 0) * (keep.dim() - 2) + (0, 1))
-        if ctx.cut.beta:
-            backwards = torch.cat([keep[:, :1], keep[:, 1:].flip(1)], dim=1)
-            whole = scan(backwards, gradient.flip(1)).flip(1)
-            to_fresh = torch.lerp(to_fresh, whole, ctx.cut.beta)
-        to_keep = torch.zeros_like(keep)
-        torch.mul(to_fresh[:, 1:], states[:, :-1], out=to_keep[:, 1:])
-        return to_keep, to_fresh, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        found: list[Tensor | None] = []
+        for beta, tensors in ((ctx.cut.beta, [ctx.x]), (1.0, ctx.weights)):
+            ctx.reach.window, ctx.reach.beta = ctx.cut.window, beta
+            asked = [tensor for tensor in tensors if tensor.requires_grad]
+            # kept: whoever differentiates may come this way again
+            given = iter(torch.autograd.grad(ctx.y, asked, gradient, retain_graph=True) if asked else ())
+            found += [next(given) if tensor.requires_grad else None for tensor in tensors]
+        return None, None, *found
 
 
-def _convolution(layer: nn.Conv1d, cut: Cut, x_bit: Tensor) -> Tensor:
+def _convolution(layer: nn.Conv1d, reach: Reach, x_bit: Tensor) -> Tensor:
     """The layer's convolution of inputs that begin with padding."""
-    return _CutConvolution.apply(x_bit, layer.weight, layer.bias, cut)  # type: ignore[no-any-return, no-untyped-call]
+    return _CutConvolution.apply(x_bit, layer.weight, layer.bias, reach)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _CutConvolution(torch.autograd.Function):
     """A convolution channel by channel; the last tap is that of the own position."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, cut: Cut) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, reach: Reach) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.cut, ctx.bias_dtype = cut, bias.dtype
+        ctx.reach, ctx.bias_dtype = reach, bias.dtype
         return F.conv1d(x, weight, bias, groups=len(weight))
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None, None]:
         x, weight = ctx.saved_tensors
         kind, groups = gradient.dtype, len(weight)  # lower than that of the weights under autocast
-        shares = ctx.cut.shares(weight.shape[2], gradient)[-1]
-        return (
-            conv1d_input(x.shape, weight.to(kind) * shares, gradient, groups=groups).to(x.dtype),
-            conv1d_weight(x.to(kind), weight.shape, gradient, groups=groups).to(weight.dtype),
-            gradient.sum((0, 2)).to(ctx.bias_dtype),
-            None,
-        )
+        shares = Cut(**vars(ctx.reach)).shares(weight.shape[2], gradient)[-1]
+        to_x = to_weight = to_bias = None
+        if ctx.needs_input_grad[0]:
+            to_x = conv1d_input(x.shape, weight.to(kind) * shares, gradient, groups=groups).to(x.dtype)
+        if ctx.needs_input_grad[1]:
+            to_weight = conv1d_weight(x.to(kind), weight.shape, gradient, groups=groups).to(weight.dtype)
+            to_bias = gradient.sum((0, 2)).to(ctx.bias_dtype)
+        return to_x, to_weight, to_bias, None
