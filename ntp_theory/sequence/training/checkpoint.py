@@ -87,9 +87,6 @@ class TrainingCheckpoint:
             losses = list(arrays["losses"])
             if len(losses) != step:
                 raise CheckpointError(f"{self.path}: has the losses of {len(losses)} steps, not of {step}")
-            for name, value in model.state_dict().items():
-                if (has := arrays[f"model {name}"].dtype) != (asked := _array(value).dtype):
-                    raise CheckpointError(f"{self.path}: holds another run; its {name} is {has}, the model's {asked}")
             weights = {name: torch.from_numpy(arrays[f"model {name}"]) for name in model.state_dict()}
             model.load_state_dict(weights)
             wrapped = optimiser.state_dict()

@@ -246,6 +246,7 @@ class _Run:
             "objective": repr(self.objective),
             "settings": repr(self.settings),
             "model": repr(getattr(self.model, "config", type(self.model).__name__)),
+            "weights": sorted({str(p.dtype).removeprefix("torch.") for p in self.model.parameters()}),
             "rng": self.rng,
             # a cosine that ends elsewhere is another run from the start
             "steps": self.steps if self.settings.schedule == "cosine" else None,

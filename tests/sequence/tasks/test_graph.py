@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +67,8 @@ def test_the_example_with_arrows():
         ("0,1|0,2|3,4/0,1", "edges are not all reached"),
         ("0,1|0,2|3,4|4,3/0,1", "edges are not all reached"),
         ("0,1|0,2|3,3/0,1", "edges are not all reached"),
+        ("0,1/0,1", "edges have one arm"),
+        ("0,1|1,2/0,2", "edges have one arm"),
         ("0,1|0,2|1,3/0,3", r"arms have lengths \[1, 2\]"),
         ("0,1|0,2|1,3|2,4/0,1", "goal is 1; it must be a leaf"),
         ("0,1|0,2/0,0", "goal is 0; it must be a leaf"),
@@ -151,6 +155,7 @@ def test_a_long_answer_is_checked_by_counting_once():
         __hash__ = int.__hash__
 
     n = 300
-    graph = PathStarGraph(tuple((i, i + 1) for i in range(n)), 0, n)
+    arms = [(0, *range(1, n + 1)), (0, *range(n + 1, 2 * n + 1))]
+    graph = PathStarGraph(tuple(edge for arm in arms for edge in pairwise(arm)), 0, n)
     graph.check([Node(i) for i in range(n + 1)])
     assert Node.compared < 10 * n

@@ -184,6 +184,8 @@ class PathStarGraph:
                 arm.append(children[arm[-1]][0])
         if sum(map(len, arms)) != len(self.edges):
             raise DatasetError("edges are not all reached from the start")
+        if len(arms) < 2:
+            raise DatasetError("edges have one arm; a path-star has two or more")
         if len(set(map(len, arms))) > 1:
             raise DatasetError(f"arms have lengths {sorted(map(len, arms))}; they must be equal")
         if self.goal not in [arm[-1] for arm in arms]:
