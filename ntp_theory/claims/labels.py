@@ -128,7 +128,7 @@ PENDING: tuple[str, ...] = (
     *_names("planning", "public-code rofin"),
     *_names(
         "multitoken",
-        "loss erratum-factorisation architecture parameter-matched alternatives memory erratum-overhead "
+        "loss architecture parameter-matched alternatives memory erratum-overhead "
         "sequential-heads sequential-gradients other-results induction induction-toy arithmetic composition "
         "compute-cost erratum-L3-proof neighbours",
     ),

@@ -48,8 +48,9 @@ def choice_points(found: WrongPredictions, ax: Axes | None = None) -> Axes:
                 ax.add_patch(
                     Rectangle((t - 0.45, head - 0.45), 0.9, 0.9, facecolor=ORANGE if missed else "#F2F2F2", zorder=2)
                 )
-                look_of = {"color": "white", "fontweight": "bold"} if missed else {"color": GREY}
-                ax.text(t, head, str(found.taken[t + head]), ha="center", va="center", zorder=3, **look_of)
+                colour, weight = ("white", "bold") if missed else (GREY, "normal")
+                words = str(found.taken[t + head])
+                ax.text(t, head, words, ha="center", va="center", zorder=3, color=colour, fontweight=weight)
         ax.set(xlim=(-0.6, length - 1.4), ylim=(0.4, found.num_heads + 0.6), xlabel="token read", ylabel="head")
         ax.set_xticks(range(length - 1), [str(token) for token in found.taken[:-1]])
         ax.set_yticks(range(1, found.num_heads + 1))

@@ -180,6 +180,9 @@ def linear() -> Iterator[Check]:
         held = sum(check.holds for check in outcome.checks)
         words = f"laws of gradient descent that hold, head {head}"
         yield same(len(outcome.checks), held, evidence="measured", statement=words)
+        read = any(check.label == "bias/sharp-gd-loss" for check in outcome.checks)
+        words = f"that of the loss is among them if the decoder diverges, head {head}"
+        yield same(limit.direction is not None, read, evidence="measured", statement=words)
 
 
 def _patterns() -> Iterator[Check]:

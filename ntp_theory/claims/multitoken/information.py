@@ -154,3 +154,16 @@ def residual() -> Iterator[Check]:
     yield same(DRAWN, own, statement="heads with that residual, information of the chain's own marginals")
     yield same(DRAWN, other, statement="heads with the residual of opposite sign, h in the information")
     yield same(True, contradicting > 0, statement=f"{contradicting} of {DRAWN} heads contradict their chain")
+
+
+@claim("multitoken/erratum-factorisation", source="2404.19737 Sec. 2", evidence="exact", verdict="refuted as written")
+def factorisation() -> Iterator[Check]:
+    """Printed: the loss is -sum_t log P(x|z) * P(z|x), a product; the logarithm of a product was meant, a sum.
+
+    With P(x|z) = P(z|x) = 1/2 the printed expression is half of log 1/2, what is meant twice; with a deterministic
+    trunk, P(z|x) = 1, both are log P(x|z).
+    """
+    half = Fraction(1, 2)
+    for trunk, expected in ((half, "-1/2 log 2, -2 log 2"), (Fraction(1), "-log 2, -log 2")):
+        printed, meant = LogSum.of([(trunk, half)]), LogSum.of([(1, half * trunk)])
+        yield same(expected, f"{printed}, {meant}", statement=f"printed and meant, P(x|z) = 1/2, P(z|x) = {trunk}")
