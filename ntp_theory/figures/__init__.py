@@ -1,6 +1,7 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
+from .multi_token import choice_points, head_floors, law_beside_samples
 from .panels import alignment, distance, four_panels, loss, norm
 from .path_star import accuracies, free_accuracies, path_star_answer, plateaus
 from .plane import embeddings, toy_figure
@@ -12,13 +13,16 @@ __all__ = [
     "accuracies",
     "alignment",
     "cached_effects",
+    "choice_points",
     "distance",
     "embeddings",
     "four_panels",
     "free_accuracies",
     "gap_by_position",
     "gap_by_size",
+    "head_floors",
     "held_out_losses",
+    "law_beside_samples",
     "loss",
     "losses_by_position",
     "norm",

@@ -2,6 +2,7 @@
 
 from ..sequence.models.table import Table, TableModel
 from .cases import CASES, datasets_of_case, log_probabilities, separating_directions
+from .laws import joint_laws, stochastic_matrices
 from .strategies import KINDS, datasets, decoders, probability_rows
 from .table_models import table_pairs, tables
 
@@ -13,9 +14,11 @@ __all__ = [
     "datasets",
     "datasets_of_case",
     "decoders",
+    "joint_laws",
     "log_probabilities",
     "probability_rows",
     "separating_directions",
+    "stochastic_matrices",
     "table_pairs",
     "tables",
 ]
