@@ -129,8 +129,8 @@ PENDING: tuple[str, ...] = (
     *_names(
         "multitoken",
         "loss erratum-factorisation architecture parameter-matched alternatives memory erratum-overhead "
-        "sequential-heads sequential-gradients table-S7 table-1 table-S2 table-S3 other-results induction "
-        "induction-toy arithmetic composition compute-cost choice-points rejoin information-identity definition-L2 "
+        "sequential-heads sequential-gradients table-S7 table-1 table-S2 table-S3 other-results "
+        "induction-toy arithmetic choice-points rejoin information-identity definition-L2 "
         "lemma-L3 erratum-L3-proof relative-information-sign product-heads chain-residual capacity-decoupling "
         "bayes-floor linear neighbours",
     ),

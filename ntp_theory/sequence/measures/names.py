@@ -127,9 +127,7 @@ def induction(
             hits = hits + torch.stack([kind.sum() for kind in kinds])
     places, right_ones, copies, choices, told_apart, firsts, first_right = hits.tolist()
     if not places:
-        raise UsageError(
-            f"task is {task!r}; in {count} of its sequences no name comes again: take more, or longer ones"
-        )
+        raise UsageError(f"task is {task!r}; no name comes again in {count} sequences: take more, or longer ones")
     return InductionAccuracy(
         count=places,
         right=right_ones / places,

@@ -276,7 +276,11 @@ A = Expression("", coefficients=(1, 2))
         (lambda: TASK.batch(["-12"]), UsageError, r"expressions\[0\] is '-12'; it must be an Expression"),
         (lambda: TASK.batch([A]), UsageError, r"operators of expressions\[0\] is 0"),
         (lambda: TASK.parse("---12="), UsageError, r"operators of expressions\[0\] is 3; .* <= 2"),
-        (lambda: TASK.parse("-123"), UsageError, r"has the polynomial \(1, 2, 3\); it must have 2 coefficients below 7"),
+        (
+            lambda: TASK.parse("-123"),
+            UsageError,
+            r"has the polynomial \(1, 2, 3\); .* 2 coefficients below 7",
+        ),
         (lambda: TASK.parse("-17"), UsageError, r"has the polynomial \(1, 7\)"),
         (lambda: TASK.parse("-12=56"), DatasetError, "text is '-12=56'; the answer is 65"),
         (lambda: TASK.is_correct(TASK.sample(3), torch.zeros(3, 3)), UsageError, r"answers has shape \(3, 3\)"),
