@@ -202,30 +202,35 @@ def test_every_small_expression_is_in_one_split_and_drawn():
         assert drawn == {expression for expression, out in held_out.items() if out is wanted} != set()
 
 
-@given(st.data())
-def test_a_changed_token_is_an_expression_or_is_refused(data):
-    """Whole batches against one question at a time, by a stack of numbers."""
-    task = PolynomialArithmetic(2, modulus=4, terms=2)
-    prompts = task.sample(1, rng=data.draw(seeds)).prompts.clone()
-    for _ in range(data.draw(st.integers(1, 3))):
-        at = data.draw(st.integers(0, task.question_length - 1))
-        prompts[0, at] = data.draw(st.integers(0, task.vocab_size - 1))
-    batch = Batch(prompts, torch.zeros(1, 2, dtype=torch.int64))
-    text = "".join("0123-+*o=._$"[token] for token in prompts[0, : task.question_length].tolist()).lstrip("_")
-    height, digits = 0, 0
-    for symbol in text:
-        if symbol in "0123":
-            digits += 1
-            height, digits = (height + 1, 0) if digits == 2 else (height, digits)
-            continue
-        needed = {"-": 1, "+": 2, "*": 2, "o": 2}.get(symbol, 1000)
-        height = height - needed + 1 if height >= needed and not digits else -1000
-    if (height, digits) == (1, 0):
-        assert [e.value(4) for e in task.expressions(batch)] == [tuple(row) for row in task.solve(batch).tolist()]
-    else:
-        for reader in (task.solve, task.held_out, task.expressions):
-            with pytest.raises(UsageError, match="batch has a question that is no expression of .* the first at 0"):
-                reader(batch)
+def test_every_text_of_five_tokens_is_an_expression_or_refused():
+    """A coefficient, an operator with one operand, one with two, and the empty position: 4^5 texts.
+
+    There is room for one operator: ``00-`` and ``0000+``.
+    """
+    task = PolynomialArithmetic(1, modulus=4, terms=2)
+    good = {
+        (*[task.vocab_size - 2] * (5 - len(text)), *("0123-+".index(symbol) for symbol in text))
+        for text in ("00-", "0000+")
+    }
+    tokens = (0, 4, 5, task.vocab_size - 2)
+    for row in itertools.product(tokens, repeat=5):
+        prompts = torch.tensor([[*row, task.vocab_size - 4]])
+        batch = Batch(prompts, torch.zeros(1, 2, dtype=torch.int64))
+        if row in good:
+            assert task.solve(batch).tolist() == [[0, 0]]
+        else:
+            with pytest.raises(UsageError, match="no expression"):
+                task.solve(batch)
+
+
+def test_questions_that_are_none():
+    """The first is named, whoever reads it; coefficients without end overrun nothing."""
+    task = PolynomialArithmetic(8)
+    batch = task.sample(3)
+    batch.prompts[1, : task.question_length] = 1
+    for reader in (task.solve, task.held_out, task.expressions):
+        with pytest.raises(UsageError, match="batch has a question that is no expression of .* the first at 1"):
+            reader(batch)
 
 
 @pytest.mark.parametrize("objective", [TeacherForcing(), Teacherless()])

@@ -205,8 +205,7 @@ class PolynomialArithmetic(Task):
 
     def num_operators(self, batch: Batch) -> Tensor:
         """m of every question; int64 (b,)."""
-        questions = self._questions(batch)
-        return torch.from_numpy(((questions >= self.modulus) & (questions < self._equals)).sum(1))
+        return torch.from_numpy(self._operators(self._questions(batch)))
 
     def expressions(self, batch: Batch) -> list[Expression]:
         """The expressions of a batch; `batch` turns them back.
@@ -348,7 +347,8 @@ class PolynomialArithmetic(Task):
                 keys[at, height[at]] = hashed(np.stack([np.full(len(at), k, dtype=np.uint64), *of], axis=1))
                 values[at, height[at]] = evaluate(symbol, tuple(values[at, place] for place in places), p)
                 height[at] += 1
-        good &= (height == 1) & (read == 0)
+        operators = self._operators(questions)
+        good &= (height == 1) & (read == 0) & (operators >= 1) & (operators <= self.room)
         if not good.all():
             raise UsageError(f"batch has a question that is no expression of {self!r}, the first at {good.argmin()}")
         return values[:, 0], keys[:, 0]
@@ -363,6 +363,10 @@ class PolynomialArithmetic(Task):
         self.check("batch", batch)
         questions: Ids = batch.prompts.cpu().numpy()[:, : self.question_length]
         return questions
+
+    def _operators(self, questions: Ids) -> Ids:
+        counts: Ids = ((questions >= self.modulus) & (questions < self._equals)).sum(axis=1)
+        return counts
 
     def _tokens(self, expression: Expression) -> list[int]:
         if not expression.symbol:
