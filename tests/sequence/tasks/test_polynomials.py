@@ -223,6 +223,19 @@ def test_every_text_of_five_tokens_is_an_expression_or_refused():
                 task.solve(batch)
 
 
+def test_an_operator_within_a_polynomial_is_refused():
+    """``00 0-0 +``, which would do without the minus."""
+    task = PolynomialArithmetic(2, modulus=4, terms=2)
+    empty, equals = task.vocab_size - 2, task.vocab_size - 4
+    for row, refused in (((0, 0, 0, 4, 0, 5), True), ((0, 0, 0, 0, 4, 5), False)):
+        batch = Batch(torch.tensor([[empty, empty, *row, equals]]), torch.zeros(1, 2, dtype=torch.int64))
+        if refused:
+            with pytest.raises(UsageError, match="no expression"):
+                task.solve(batch)
+        else:
+            assert task.solve(batch).tolist() == [[0, 0]]
+
+
 def test_questions_that_are_none():
     """The first is named, whoever reads it; coefficients without end overrun nothing."""
     task = PolynomialArithmetic(8)
