@@ -102,7 +102,7 @@ class Induction(Task):
 
     @property
     def depth(self) -> int:
-        """Three layers; two can do it."""
+        """Three layers, as in the toy."""
         return 3
 
     def __repr__(self) -> str:
