@@ -128,9 +128,8 @@ PENDING: tuple[str, ...] = (
     *_names("planning", "public-code rofin"),
     *_names(
         "multitoken",
-        "loss architecture parameter-matched alternatives memory erratum-overhead "
-        "sequential-heads sequential-gradients other-results induction induction-toy arithmetic composition "
-        "compute-cost erratum-L3-proof neighbours",
+        "loss architecture parameter-matched alternatives memory erratum-overhead sequential-heads "
+        "sequential-gradients other-results induction-toy arithmetic erratum-L3-proof neighbours",
     ),
     *_names(
         "medusa",

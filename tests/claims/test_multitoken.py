@@ -1,7 +1,8 @@
-"""The claims on decoding hold, and faults put into the decoders make them fail."""
+"""The claims on decoding and on the tasks hold, and faults put into the code make them fail."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from ntp_theory import claims
@@ -10,6 +11,7 @@ from ntp_theory.sequence.decoding import blockwise, choices, decoded, typical, v
 from ntp_theory.sequence.decoding.verification import VERIFICATIONS
 from ntp_theory.sequence.models.table import TokenCache
 from ntp_theory.sequence.models.transformer import KeyValueCache
+from ntp_theory.sequence.tasks.polynomials import ring
 from tests.test_mutations import Fault
 
 LABELS = [label for label in claims.labels() if label.split("/")[0] in ("multitoken", "speculative", "medusa")]
@@ -69,6 +71,17 @@ def the_threshold_is_twice_as_high(to):
     to.function(typical.typical_threshold, lambda f, law, **options: 2 * f(law, **options))
 
 
+def composition_the_other_way_round(to):
+    to.function(ring.compose, lambda f, a, b, modulus: f(b, a, modulus))
+
+
+def powers_wrap_around(to):
+    """X^n is 1 and not 0."""
+    to.function(
+        ring.multiply, lambda f, a, b, modulus: sum(a[..., k, None] * np.roll(b, k, -1) for k in range(a.shape[-1]))
+    )
+
+
 FAULTS = {
     residual_is_the_target: ["speculative/step", "speculative/enumeration", "speculative/parallel-heads"],
     residual_without_its_weight: ["speculative/block-verification"],
@@ -80,6 +93,8 @@ FAULTS = {
     proposals_of_the_wrong_place: ["speculative/greedy-equivalence", "multitoken/self-speculation"],
     everything_is_typical: ["medusa/typical-acceptance"],
     the_threshold_is_twice_as_high: ["medusa/typical-acceptance"],
+    composition_the_other_way_round: ["multitoken/composition"],
+    powers_wrap_around: ["multitoken/composition"],
 }
 
 

@@ -1,4 +1,4 @@
-"""Path-star tasks of many shapes, and the small ones that can be enumerated."""
+"""Tasks of many shapes, and the small path-star ones that can be enumerated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 
 from hypothesis import strategies as st
 
-from ntp_theory.sequence.tasks import PathStar, PathStarGraph
+from ntp_theory.sequence.tasks import Expression, Induction, PathStar, PathStarGraph, PolynomialArithmetic
 
 
 @st.composite
@@ -28,3 +28,35 @@ def every_instance(task):
         edges = tuple(pair for a in arms for pair in itertools.pairwise((nodes[0], *a)))
         for a in arms:
             yield PathStarGraph(edges, nodes[0], a[-1])
+
+
+@st.composite
+def arithmetic_tasks(draw, **options):
+    """Rings from 16 elements to more than 10^9, with room, pauses and small numbers of operators."""
+    modulus = draw(st.integers(2, 10))
+    terms = draw(st.integers({2: 4, 3: 3}.get(modulus, 2), 9))
+    most = draw(st.integers(1, 7))
+    options.setdefault("fewest", draw(st.integers(1, most)))
+    room, pauses = most + draw(st.integers(0, 3)), draw(st.integers(0, 3))
+    return PolynomialArithmetic(most, room=room, pauses=pauses, modulus=modulus, terms=terms, **options)
+
+
+@st.composite
+def expressions(draw, terms=2, modulus=7, most=8, fewest=0):
+    """With ``fewest`` to ``most`` operators; built otherwise than the task draws them."""
+    m = draw(st.integers(fewest, most))
+    if m == 0:
+        digits = st.integers(0, modulus - 1)
+        return Expression("", coefficients=tuple(draw(st.lists(digits, min_size=terms, max_size=terms))))
+    symbol = draw(st.sampled_from("-+*o"))
+    left = m - 1 if symbol == "-" else draw(st.integers(0, m - 1))
+    sizes = [left] if symbol == "-" else [left, m - 1 - left]
+    return Expression(symbol, tuple(draw(expressions(terms, modulus, size, size)) for size in sizes))
+
+
+@st.composite
+def induction_tasks(draw):
+    name_tokens = draw(st.integers(2, 30))
+    rate = draw(st.floats(0.05, 1, exclude_min=True))
+    names, background = draw(st.integers(1, name_tokens)), draw(st.integers(1, 10))
+    return Induction(names, draw(st.integers(2, 60)), rate=rate, background=background, name_tokens=name_tokens)

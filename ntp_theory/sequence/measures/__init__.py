@@ -1,9 +1,11 @@
 """Measures: what a trained model does, each a function of a model and a task."""
 
 from .accuracy import Evaluation, confidence_interval, evaluate
+from .arithmetic import by_operators
 from .gradient_split import GradientSplit, gradient_split
 from .interventions import CachedEffect, Intervention, cached_effect, intervene
 from .myopia import LossDifference, local_bonus, myopia_gap
+from .names import InductionAccuracy, induction
 from .path_star import (
     Cheating,
     PositionLeak,
@@ -24,10 +26,12 @@ __all__ = [
     "Evaluation",
     "LossDifference",
     "GradientSplit",
+    "InductionAccuracy",
     "Intervention",
     "PositionLeak",
     "Probes",
     "TokenProbes",
+    "by_operators",
     "cached_effect",
     "cheating",
     "compounded",
@@ -36,6 +40,7 @@ __all__ = [
     "first_passage",
     "gradient_split",
     "guessing_losses",
+    "induction",
     "intervene",
     "local_bonus",
     "myopia_gap",
