@@ -13,7 +13,7 @@ from torch import Tensor
 from ...doors import generator, one_of, whole
 from ...errors import DatasetError, UsageError
 from .batch import Batch
-from .splits import HELD_OUT, hashed, held_out
+from .splits import drawn_in_split, hashed, held_out
 from .task import SPLITS, Task
 
 __all__ = ["Multiplication"]
@@ -107,18 +107,10 @@ class Multiplication(Task):
         """
         whole("n", n, at_least=1)
         random = generator(rng)
-        if split is None:
-            return self._batch(self._draw(n, random))
-        one_of("split", split, SPLITS)
-        # a few more than the share of the split asks for, so that one round is mostly enough
-        share = 1 / HELD_OUT if split == "test" else 1 - 1 / HELD_OUT
-        parts: list[Digits] = []
-        missing = n
-        while missing > 0:
-            drawn = self._draw(int(missing / share * 1.1) + 32, random)
-            parts.append(drawn[_held_out(drawn) == (split == "test")][:missing])
-            missing -= len(parts[-1])
-        return self._batch(np.concatenate(parts))
+        if split is not None:
+            one_of("split", split, SPLITS)
+        rounds = drawn_in_split(n, split, lambda count: self._draw(count, random), _held_out)
+        return self._batch(np.concatenate([drawn[chosen] for drawn, chosen in rounds]))
 
     def held_out(self, batch: Batch) -> Tensor:
         """Which questions are of the split "test"; bool (b,).

@@ -14,7 +14,7 @@ from torch import Tensor
 from ....doors import generator, one_of, whole
 from ....errors import UsageError
 from ..batch import Batch
-from ..splits import HELD_OUT, hashed, held_out
+from ..splits import drawn_in_split, hashed, held_out
 from ..task import SPLITS, Task
 from .encoding import ENCODINGS, Labels, Nodes
 from .graph import PathStarGraph
@@ -157,18 +157,14 @@ class PathStar(Task):
         random = generator(rng)
         if split is not None:
             one_of("split", split, SPLITS)
-        # a few more than the share of the split asks for, so that one round is mostly enough
-        share = {None: 1.0, "train": 1 - 1 / HELD_OUT, "test": 1 / HELD_OUT}[split]
-        parts: list[Batch] = []
-        missing, most = n, max(1, CHUNK // self.graph_size)
-        while missing > 0:
-            count = missing if split is None else int(missing / share * 1.1) + 32
-            nodes, listed = _drawn(random, min(count, most), self.num_nodes, self.graph_size)
-            if split is not None:
-                chosen = np.flatnonzero(self._held_out(nodes) == (split == "test"))[:missing]
-                nodes, listed = nodes[:, chosen], listed[:, chosen]
-            parts.append(self._batch(nodes, listed))
-            missing -= nodes.shape[1]
+        rounds = drawn_in_split(
+            n,
+            split,
+            lambda count: _drawn(random, count, self.num_nodes, self.graph_size),
+            lambda drawn: self._held_out(drawn[0]),
+            most=max(1, CHUNK // self.graph_size),
+        )
+        parts = [self._batch(nodes[:, chosen], listed[:, chosen]) for (nodes, listed), chosen in rounds]
         if len(parts) == 1:
             return parts[0]
         prompts, answers = (torch.cat([getattr(part, name) for part in parts]) for name in ("prompts", "answers"))

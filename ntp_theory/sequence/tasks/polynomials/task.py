@@ -12,7 +12,7 @@ from torch import Tensor
 from ....doors import generator, one_of, whole
 from ....errors import DatasetError, UsageError
 from ..batch import Batch
-from ..splits import HELD_OUT, Keys, hashed, held_out
+from ..splits import Keys, drawn_in_split, hashed, held_out
 from ..task import SPLITS, Task
 from .expression import MOST_OPERATORS, Expression
 from .ring import OPERATORS, Coefficients, evaluate
@@ -175,20 +175,17 @@ class PolynomialArithmetic(Task):
         """
         whole("n", n, at_least=1)
         random = generator(rng)
-        if split is None:
-            questions = self._draw(n, random)
-            return self._batch(questions, self._read(questions)[0])
-        one_of("split", split, SPLITS)
-        # a few more than the share of the split asks for, so that one round is mostly enough
-        share = 1 / HELD_OUT if split == "test" else 1 - 1 / HELD_OUT
-        parts: list[tuple[Ids, Coefficients]] = []
-        missing = n
-        while missing > 0:
-            drawn = self._draw(int(missing / share * 1.1) + 32, random)
-            values, keys = self._read(drawn)
-            kept = np.flatnonzero(held_out(keys) == (split == "test"))[:missing]
-            parts.append((drawn[kept], values[kept]))
-            missing -= len(kept)
+        if split is not None:
+            one_of("split", split, SPLITS)
+
+        def draw(count: int) -> tuple[Ids, Coefficients, Keys]:
+            questions = self._draw(count, random)
+            return questions, *self._read(questions)
+
+        parts = [
+            (questions[chosen], values[chosen])
+            for (questions, values, _), chosen in drawn_in_split(n, split, draw, lambda drawn: held_out(drawn[2]))
+        ]
         questions, values = map(np.concatenate, zip(*parts, strict=True))
         return self._batch(questions, values)
 
