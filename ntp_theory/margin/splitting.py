@@ -1,8 +1,8 @@
 """The first steps of the NTP-SVM dual: Douglas-Rachford splitting, in single precision.
 
-They only have to find out, nearly, which multipliers are not zero; `ntp_theory.margin.newton` finishes in double. Steps
-alternate between the quadratic objective, for which K is factored once, and the cone of multipliers: one product and
-one projection each, as steps along the gradient would cost, but no direction is slow because another is steep.
+They mostly have to find out, nearly, which multipliers are not zero; `ntp_theory.margin.newton` finishes in double.
+Steps alternate between the quadratic objective, for which K is factored once, and the cone of multipliers: one product
+and one projection each, as steps along the gradient would cost, but no direction is slow because another is steep.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from torch import Tensor
 
 from .problem import DualProblem
 
-__all__ = ["FEW_STEPS", "Splitting"]
+__all__ = ["Splitting"]
 
 # By how much steps overshoot; below 2.
 RELAXATION = 1.7
 # Contexts from which the weight of the objective is read, and the least weight, relative to K: of what single precision
 # can factor.
 SAMPLE, LEAST = 64, 1e-5
-# What C lacks, if that is no more than a part of it, is found in so many steps at a time, which are slow if they fall by
-# no more than a factor; down to so much of its size. How many times its size y may be where C is at its bound: more
+# What C lacks, if that is no more than a part of it, is found in so many steps at a time, which are slow if they fall
+# by no more than a factor; down to so much of its size. How many times its size y may be where C is at its bound: more
 # would cost the others their digits.
-ROUGH, FEW_STEPS, SLOW, DIGITS, BEYOND = 0.01, 5, 0.3, 1e-4, 100.0
+ROUGH, FEW_STEPS, SLOW, DIGITS, BEYOND = 0.01, 4, 0.3, 5e-5, 20.0
 
 
 class Splitting:
@@ -39,9 +39,10 @@ class Splitting:
     Source: ours (`svm/dual`); splitting after Lions and Mercier (1979), relaxed as by Eckstein and Bertsekas (1992).
 
     With A = ``(K / rho + I)^-1``, P the projection on the cone and Z = P(Y), a step leads from Y to
-    ``Y + r (A (2 Z - Y + T / rho) - Z) = (1 - r A) (Y - 2 Z) + (2 - r) Z + r A T / rho``. The rows of C are in units that make the diagonal of K equal to 1, which the
-    cone does not see. The weight rho is a typical eigenvalue of K among the contexts that a token is active after: the
-    median of the pivots of a sample, which a few large or small eigenvalues leave alone.
+    ``Y + r (A (2 Z - Y + T / rho) - Z) = (1 - r A) (Y - 2 Z) + (2 - r) Z + r A T / rho``. The rows of C are in units
+    that make the diagonal of K equal to 1, which the cone does not see. The same steps with ``T - K C`` for T find what
+    a C lacks, with digits of its own. The weight rho is a typical eigenvalue of K among the contexts that a token is
+    active after: the median of the pivots of a sample, which a few large or small eigenvalues leave alone.
 
     Examples
     --------

@@ -1,9 +1,10 @@
 """The steps of the NTP-SVM dual, for any number of problems of one shape: together, but each at its own pace.
 
-A few steps of first order, then a proximal step of nearly infinite length, which on most data is all it takes. Where it
-fails, steps begin short and grow as fast as Newton's method follows: a path along which few active constraints change
-at a time. Where that path gets longer than an interior-point method would take, this takes its place, and the proximal
-step of nearly infinite length starts from where it ends.
+A few steps of first order, then a proximal step of nearly infinite length, which on most data is all it takes; where
+one token follows each context and the tolerance is not tight, more steps of first order may do instead. Where a
+proximal step fails, steps begin short and grow as fast as Newton's method follows: a path along which few active
+constraints change at a time. Where that path gets longer than an interior-point method would take, this takes its
+place, and the proximal step of nearly infinite length starts from where it ends.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from torch import Tensor
 from .interior import STEPS, interior_point
 from .newton import proximal_step
 from .problem import DualProblem
-from .splitting import FEW_STEPS, Splitting
+from .splitting import Splitting
 from .tokenwise import fits
 
 __all__ = ["Walk"]
 
 # Steps of first order before those of second order: so many, and again a few as long as each few change much less of
 # the active set than the last.
-FIRST_STEPS, MOST_STEPS, LESS = 15, 100, 0.6
+FIRST_STEPS, FEW_STEPS, MOST_STEPS, LESS = 15, 5, 100, 0.6
 # Part of the entries that are active from which more steps of first order cost less than factors, whose cost grows with
-# its square; how far they go, in units of the gap.
-DENSE, SAFE = 0.1, 0.3
+# its square; how often and how far they may go, the latter in units of the gap.
+DENSE, REFINEMENTS, SAFE = 0.1, 3, 0.1
 # Operations of a round of Newton's method from which factors in single precision are worth a try.
 MANY_OPERATIONS = 1e8
 # Length of the first proximal step, times the largest eigenvalue of K; where to begin if that is too far; and beyond
@@ -87,7 +88,8 @@ class Walk:
         self.weights: Tensor | None = None
         self.iterations = torch.full_like(problem.largest, steps, dtype=torch.int64)
         self._active, self._sigma, self._first = first.active(), FAR / problem.largest, True
-        self._splitting, self._tol = None if tol is None or not _may_refine(problem, self._active) else first, tol or 0.0
+        self._splitting = None if tol is None or not _may_refine(problem, self._active) else first
+        self._tol, self._refinements = tol or 0.0, 0
         self._spent = torch.zeros_like(problem.largest)  # operations on the path
         _, m, u = problem.support.shape
         self._fits = fits(problem)
@@ -107,6 +109,8 @@ class Walk:
 
     def detours(self, i: int) -> str:
         """What a problem took beside the usual steps, in words."""
+        if self._refinements and self.weights is None:
+            return "; the latter not needed, since more of the former reached tol"
         return DETOURS[int(self.leaps[i]) if self._fits else 0]
 
     def keep(self, chosen: list[int]) -> None:
@@ -155,7 +159,9 @@ class Walk:
         made, steps = splitting.refine(SAFE * self._tol, left)
         self.before, self.c = self.c, splitting.multipliers().where(made[:, None, None], self.c)
         self._active = splitting.active().where(made[:, None, None], self._active)
-        self.iterations, self._splitting = self.iterations + steps, None
+        self.iterations, self._refinements = self.iterations + steps, self._refinements + 1
+        if self._refinements == REFINEMENTS or not bool(made.all()):
+            self._splitting = None
         return made
 
     def _stuck(self) -> Tensor:
