@@ -24,8 +24,10 @@ from .polish import polish
 from .problem import DualProblem
 from .walk import Walk
 
-__all__ = ["DualIterate", "solve_dual", "solve_duals"]
+__all__ = ["TOL", "DualIterate", "solve_dual", "solve_duals"]
 
+# Relative gap that is asked for if nothing else is; from there on answers go down to rounding, which costs little more.
+TOL = 1e-10
 # Steps without a tenth less of a gap after which it has met rounding.
 STALL = 3
 # Steps without a feasible direction after which interior points are tried, and then it is decided whether there is one.
@@ -119,7 +121,7 @@ def solve_duals(
     going = [search for search, use in zip(searches, usable.tolist(), strict=True) if use]
     if len(going) < problem.size:  # the others have embeddings 0 only, and no direction
         problem, start = problem.select(usable), None if start is None else start[usable]
-    walk = Walk(problem, start, max_iterations)
+    walk = Walk(problem, start, max_iterations, tol if tol > TOL else None)
     while going:
         for i, search in enumerate(going):
             if search.is_stalled() and search.is_far() and walk.give_up(i):
@@ -177,8 +179,8 @@ class _Search:
         return cls(wide, tol, DualIterate(None, duals, torch.inf, 0))
 
     def is_over(self) -> bool:
-        """Whether another step would not help: a step beyond the tolerance costs little and goes down to rounding."""
-        near = self.found.gap <= min(self.tol, ROUNDED) or self.reached > 1
+        """Whether another step is not needed, or would not help."""
+        near = self.found.gap <= (self.tol if self.tol > TOL else min(self.tol, ROUNDED)) or self.reached > 1
         return near or self.found.certificate is not None
 
     def is_stalled(self) -> bool:
@@ -246,18 +248,19 @@ def _size(matrices: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def _judge(problem: DualProblem, c: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _judge(problem: DualProblem, c: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Primal points (B, V, d) and elements of the cone (B, m, V) made from C and W^T, and their relative gaps (B,).
+
+    W^T is ``H^T C`` if it is not given, to more digits than that has.
 
     A gap is a sum of terms that are not negative (`ntp_theory.margin.certificate`), and infinite where the points are
     not feasible.
     """
     support, lengths = problem.support, problem.lengths[..., None]
-    c = torch.where(support, c, c.clamp(max=0.0))
-    share = problem.total(c) / problem.sizes
-    c = c - torch.where(support, share[..., None], 0.0)
-    outside, off = ~support, -c.masked_fill(support, 0.0)
-    logits, pull = problem.scores(weights), problem.pull(c)
+    c = problem.feasible(c)
+    outside, off, pull = ~support, -c.masked_fill(support, 0.0), problem.pull(c)
+    weights = pull if weights is None else weights
+    logits = problem.scores(weights)
     low = logits.masked_fill(outside, torch.inf).amin(2, keepdim=True)
     high = logits.masked_fill(outside, -torch.inf).amax(2, keepdim=True)
     below = low - logits.masked_fill(support, -torch.inf)

@@ -11,7 +11,7 @@ from ..conditions.standing import ROUNDING
 from ..dataset import NTPDataset
 from ..doors import whole
 from ..errors import NotSeparableError, SolverError, UsageError
-from .dual import DualIterate
+from .dual import TOL, DualIterate
 from .norms import FROBENIUS, Norm
 from .solution import SVMSolution
 
@@ -19,9 +19,9 @@ __all__ = ["TOL", "answer", "as_solution", "check_limits", "unconstrained", "usu
 
 # Below this the gap is rounding: it is a difference of two numbers of the size of the objective.
 SMALLEST_TOL = 1e-12
-# Relative gap that is reached on all but extreme data; that of solvers for other norms; and that for Schatten exponents
-# just above 1, where multipliers change much with the exponent, which is rounded (`ntp_theory.margin.conic`).
-TOL, TOL_OF_OTHERS, TOL_NEAR_NUCLEAR, NEAR_NUCLEAR = 1e-10, 1e-8, 1e-6, 1.05
+# Relative gap that is asked of solvers for other norms; and for Schatten exponents just above 1, where multipliers
+# change much with the exponent, which is rounded (`ntp_theory.margin.conic`).
+TOL_OF_OTHERS, TOL_NEAR_NUCLEAR, NEAR_NUCLEAR = 1e-8, 1e-6, 1.05
 
 
 def usual_tol(norm: Norm) -> float:

@@ -169,6 +169,11 @@ class DualProblem:
         """Sums of the rows of C, merged tokens counted; (B, m)."""
         return c @ self.counts
 
+    def feasible(self, c: Tensor) -> Tensor:
+        """C as an element of the cone: signs cut off, and what rows lack for a sum of 0 shared by the supports."""
+        c = torch.where(self.support, c, c.clamp(max=0.0))
+        return c - torch.where(self.support, (self.total(c) / self.sizes)[..., None], 0.0)
+
     def pull(self, c: Tensor) -> Tensor:
         """``H^T C`` (B, d, U), the transpose of W."""
         return torch.bmm(c.mT, self.embeddings).mT  # up to twice as fast as the product the other way

@@ -52,8 +52,9 @@ def solve_svm(
         "token" (longest row), or by its exponent, as "entrywise-1.5", "schatten-3", "tokenwise-1". Programs of Schatten
         norms are semidefinite, of size V + d; some 50 + 50 take a minute.
     tol : float, optional
-        Relative duality gap to reach, in [1e-12, 1); smaller ones are lost in rounding. 1e-10 if not given, and 1e-8
-        for other norms than Frobenius; 1e-6 for Schatten norms with p above 1 and below 1.05, which may not reach
+        Relative duality gap to reach, in [1e-12, 1); smaller ones are lost in rounding. Up to 1e-10 answers go on down
+        to rounding, which costs little; above, they are given as soon as the gap is reached. 1e-10 if not given, and
+        1e-8 for other norms than Frobenius; 1e-6 for Schatten norms with p above 1 and below 1.05, which may not reach
         less. With ``method="cvxpy"`` it is asked of the solver, and not enforced.
     refine : bool, optional
         Give W_mm to more digits than a double holds, the rest of them in ``.tail``: a certified distance bound of

@@ -1,9 +1,10 @@
 """The steps of the NTP-SVM dual, for any number of problems of one shape: together, but each at its own pace.
 
-A few steps of first order, then a proximal step of nearly infinite length, which on most data is all it takes. Where it
-fails, steps begin short and grow as fast as Newton's method follows: a path along which few active constraints change
-at a time. Where that path gets longer than an interior-point method would take, this takes its place, and the proximal
-step of nearly infinite length starts from where it ends.
+A few steps of first order, then a proximal step of nearly infinite length, which on most data is all it takes; where
+one token follows each context and the tolerance is not tight, more steps of first order may do instead. Where a
+proximal step fails, steps begin short and grow as fast as Newton's method follows: a path along which few active
+constraints change at a time. Where that path gets longer than an interior-point method would take, this takes its
+place, and the proximal step of nearly infinite length starts from where it ends.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ __all__ = ["Walk"]
 # Steps of first order before those of second order: so many, and again a few as long as each few change much less of
 # the active set than the last.
 FIRST_STEPS, FEW_STEPS, MOST_STEPS, LESS = 15, 5, 100, 0.6
+# Part of the entries that are active from which more steps of first order cost less than factors, whose cost grows with
+# its square; how often and how far they may go, the latter in units of the gap.
+DENSE, REFINEMENTS, SAFE = 0.1, 3, 0.1
 # Operations of a round of Newton's method from which factors in single precision are worth a try.
 MANY_OPERATIONS = 1e8
 # Length of the first proximal step, times the largest eigenvalue of K; where to begin if that is too far; and beyond
@@ -54,14 +58,16 @@ class Walk:
     start : Tensor (B, m, U) or None
         Multipliers to start from; 0 if not given.
     max_iterations : int
+    tol : float, optional
+        Relative gap that will do; none if the answer is to go down to rounding.
 
     Attributes
     ----------
     problem : DualProblem
     before, c : Tensor (B, m, U)
         Multipliers before and after the last step.
-    weights : Tensor (B, d, U)
-        ``H^T C`` of the last step, where it was made.
+    weights : Tensor (B, d, U) or None
+        ``H^T C`` of the last step, where it was made, to more digits than from C; None if it has no more.
     iterations : Tensor (B,), int64
         Steps of first order and of interior points, and rounds of Newton's method, so far.
     leaps : Tensor (B,), int64
@@ -73,19 +79,23 @@ class Walk:
     """
 
     @torch.inference_mode()
-    def __init__(self, problem: DualProblem, start: Tensor | None, max_iterations: int) -> None:
+    def __init__(
+        self, problem: DualProblem, start: Tensor | None, max_iterations: int, tol: float | None = None
+    ) -> None:
         first, steps = _approach(problem, start, max_iterations)
         self.problem, self._max_iterations = problem, max_iterations
         self.before = self.c = first.multipliers()
-        self.weights = self.c.new_zeros(problem.size, problem.embeddings.shape[2], self.c.shape[2])
+        self.weights: Tensor | None = None
         self.iterations = torch.full_like(problem.largest, steps, dtype=torch.int64)
         self._active, self._sigma, self._first = first.active(), FAR / problem.largest, True
+        self._splitting = None if tol is None or not _may_refine(problem, self._active) else first
+        self._tol, self._refinements = tol or 0.0, 0
         self._spent = torch.zeros_like(problem.largest)  # operations on the path
         _, m, u = problem.support.shape
         self._fits = fits(problem)
         self._price = INTERIOR_STEPS * (INTERIOR_OPERATIONS * u * m**3 + CALLS) if self._fits else math.inf
         self.leaps = torch.full_like(self.iterations, 0 if self._fits else len(LEAPS))
-        self._single = float(_operations(self._active).sum()) > MANY_OPERATIONS
+        self._single: bool | None = None  # whether to factor in single precision next; not known before it is time
 
     def ended(self) -> Tensor:
         """Which have no further step to make; (B,), bool."""
@@ -99,24 +109,33 @@ class Walk:
 
     def detours(self, i: int) -> str:
         """What a problem took beside the usual steps, in words."""
+        if self._refinements and self.weights is None:
+            return "; the latter not needed, since more of the former reached tol"
         return DETOURS[int(self.leaps[i]) if self._fits else 0]
 
     def keep(self, chosen: list[int]) -> None:
         """Go on with some of the problems."""
-        index = torch.tensor(chosen, dtype=torch.int64, device=self.c.device)
+        index, self._splitting = torch.tensor(chosen, dtype=torch.int64, device=self.c.device), None
         self.problem = self.problem.select(index)
         self.before, self.c, self.iterations = self.before[index], self.c[index], self.iterations[index]
-        self.weights = self.weights[index]
+        self.weights = None if self.weights is None else self.weights[index]
         self._active, self._sigma = self._active[index], self._sigma[index]
         self._spent, self.leaps = self._spent[index], self.leaps[index]
 
     @torch.inference_mode()
     def step(self) -> Tensor:
-        """Try a proximal step with each, or an interior-point method where it is due; which were made, (B,), bool."""
+        """Try a proximal step with each, or an interior-point method where it is due; which were made, (B,), bool.
+
+        Where they may do, more steps of first order come before.
+        """
+        if self._splitting is not None and bool((refined := self._refine(self._splitting)).any()):
+            return refined
         due = self._stuck() & (self.leaps < len(LEAPS))
         if bool(due.any()):
             self._leap(due)
             return due
+        if self._single is None:
+            self._single = float(_operations(self._active).sum()) > MANY_OPERATIONS
         further, dtype = (FURTHER_IN_SINGLE, torch.float32) if self._single else (FURTHER, torch.float64)
         step = proximal_step(self.problem, self.c, self._sigma, self._active, further=further, dtype=dtype)
         rounds, made = step.rounds, step.settled
@@ -134,22 +153,40 @@ class Walk:
         self._sigma, self._single = torch.where(made, longer, shorter), False
         return made
 
+    def _refine(self, splitting: Splitting) -> Tensor:
+        """Go on with the steps of first order; where they got to the tolerance, as far as they can tell."""
+        left = min(MOST_STEPS, self._max_iterations - int(self.iterations.max()))
+        made, steps = splitting.refine(SAFE * self._tol, left)
+        self.before, self.c = self.c, splitting.multipliers().where(made[:, None, None], self.c)
+        self._active = splitting.active().where(made[:, None, None], self._active)
+        self.iterations, self._refinements = self.iterations + steps, self._refinements + 1
+        if self._refinements == REFINEMENTS or not bool(made.all()):
+            self._splitting = None
+        return made
+
     def _stuck(self) -> Tensor:
         """Which paths have become dearer than an interior-point method, or steps so short that they lead nowhere."""
         return (self._spent > self._price) | (self._sigma * self.problem.largest <= SHORTEST)
 
     def _leap(self, due: Tensor) -> None:
         """Go where an interior-point method leads."""
-        self.before, self.c, self.weights = self.c, self.c.clone(), self.weights.clone()
+        weights = self.problem.pull(self.c) if self.weights is None else self.weights.clone()
+        self.before, self.c, self.weights = self.c, self.c.clone(), weights
         for number, orthogonal in enumerate(LEAPS):
             index = (due & (self.leaps == number)).nonzero()[:, 0]
             if len(index):
                 most = int((self._max_iterations - self.iterations[index]).amin().clamp(max=STEPS))
                 found = interior_point(self.problem.select(index), orthogonal=orthogonal, most=most)
-                self.c[index], self.weights[index] = found.multipliers, found.weights
+                self.c[index], weights[index] = found.multipliers, found.weights
                 self._active[index], self._sigma[index] = found.active, FAR / self.problem.largest[index]
                 self.iterations[index] += found.steps
         self.leaps, self._spent = self.leaps + due.long(), self._spent.masked_fill(due, 0.0)
+
+
+def _may_refine(problem: DualProblem, active: Tensor) -> bool:
+    """Whether more steps of first order cost less than factors, and leave no in-support logits unequal."""
+    one_each = torch.count_nonzero(problem.support) == problem.support[:, :, 0].numel()
+    return bool(one_each & (torch.count_nonzero(active) >= DENSE * active.numel()))
 
 
 def _operations(active: Tensor) -> Tensor:

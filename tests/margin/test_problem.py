@@ -139,3 +139,25 @@ def test_stacked_problems_are_those_of_each():
         assert (found[k] - alone[0]).norm() <= 1e-5 * alone.norm()
         weights = stacked.expand(stacked.pull(found).mT)[k]
         assert (weights - stacked.multipliers(found)[k].T @ data.embeddings).abs().max() <= 1e-13
+
+
+@given(st.integers(2, 6), st.integers(2, 12), SEEDS)
+def test_refined_steps_reach_the_tolerance_that_they_report(v, m, seed):
+    """C on the cone minimises the objective when C = P(C - gradient), whatever the length of the step."""
+    r = np.random.default_rng(seed)
+    problem = DualProblem.of(NTPDataset(r.standard_normal((m, 2 * m)), np.identity(v)[r.integers(0, v, m)]))
+    assume(problem.support.shape[2] > 1)
+    steps = Splitting(problem)
+    steps.run(30)
+    for tol in (1e-6, 1e-13):  # the second time, what single precision has left of the first is found
+        rough = steps.multipliers()
+        made, _ = steps.refine(tol, 100)
+        assume(bool(made))
+        c = problem.feasible(steps.multipliers())
+    length = 1.0 / float(problem.largest)
+
+    def broken(c):
+        moved, _ = Cone(problem.support, problem.counts).project(c + length * (problem.target - problem.logits(c)))
+        return float((moved - c).norm() / c.norm())
+
+    assert broken(c) <= max(1e-3 * broken(problem.feasible(rough)), 1e-14)

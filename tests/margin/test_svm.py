@@ -172,6 +172,26 @@ def test_every_kind_is_solved_or_refused_with_a_reason(kind):
     check()
 
 
+@settings(max_examples=20)
+@given(st.integers(2, 8), st.integers(4, 24), st.sampled_from([1e-5, 1e-8, 2e-10]), SEEDS)
+def test_a_loose_tolerance_is_met_and_bounds_the_distance(v, m, tol, seed):
+    """With one token after each context steps of first order may do; what they end with is certified all the same."""
+    r = np.random.default_rng(seed)
+    data = NTPDataset(r.standard_normal((m, m + m // 4)), np.identity(v)[np.arange(m) % v])
+    loose, tight = solve_svm(data, tol=tol), solve_svm(data, tol=1e-12)
+    size = 0.5 * loose.norm**2
+    # the gap that ended it and the one of the certificate share what is feasible, up to rounding
+    assert loose.duality_gap() <= (1.01 * tol + 1e-13) * size
+    assert (loose.direction - tight.direction).norm() <= (2 * tol) ** 0.5 * loose.norm + tight.distance_bound()
+
+
+def test_the_route_says_where_steps_of_first_order_did():
+    r = np.random.default_rng(0)
+    data = NTPDataset(r.standard_normal((20, 80)), np.identity(5)[np.arange(20) % 5])
+    assert "latter not needed" in solve_svm(data, tol=1e-7).route
+    assert "latter not needed" not in solve_svm(data).route
+
+
 @pytest.mark.parametrize("name", ["overlap", "partially-separable", "neither"])
 def test_the_multipliers_themselves_run_off_along_a_certificate(name):
     found = solve_dual(designed(name).data, tol=1e-10, max_iterations=1000)
