@@ -98,7 +98,7 @@ def _system(
     near = SmoothedNuclearNorm(split.logits(point), smoothing)
     loss = split.basis @ (point.gradient / ridge).flatten()
     hessian = (
-        split.basis @ (split.hessian(point) / ridge + near.hessian()) @ split.basis.mT if bend else loss.new_zeros(())
+        split.hessian(point) / ridge + split.basis @ near.hessian() @ split.basis.mT if bend else loss.new_zeros(())
     )
     return hessian, loss + split.basis @ near.gradient.flatten(), loss
 

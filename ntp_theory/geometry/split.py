@@ -127,10 +127,22 @@ class SplitLogits:
         return torch.where(self._support, point.gradient / self.masses(point), 1.0)
 
     def hessian(self, point: LogitPoint) -> Tensor:
-        """Second derivatives of CE at a point (m V, m V), one block a context."""
-        q = point.softmax
-        blocks = self._weights[..., None] * (torch.diag_embed(q) - q[:, :, None] * q[:, None, :])
-        found: Tensor = torch.block_diag(*blocks)
+        """Second derivatives of CE in the coordinates: the spread on the supports, off them, and between the two.
+
+        Each is of its own size, and none is lost in a larger one.
+        """
+        rows = self.basis.reshape(len(self.basis), *self._support.shape)
+        parts, means, masses = [], [], []
+        for part in (self._support, ~self._support):
+            mass = self.masses(point) * part
+            total = mass.sum(1)
+            mean = (rows * mass).sum(2) / total.clamp(min=torch.finfo(mass.dtype).tiny)
+            centred = (rows - mean[..., None]).flatten(1)
+            parts.append((centred * mass.flatten()) @ centred.mT)
+            means.append(mean)
+            masses.append(total)
+        between = means[0] - means[1]
+        found: Tensor = sum(parts) + (between * (masses[0] * masses[1] / self._weights[:, 0])) @ between.mT
         return found
 
 

@@ -37,9 +37,9 @@ def test_every_answer_is_certified(data, ridge):
     assert path.spectral_norm[0] <= 1 + 1e-4
     # the bound as it is defined, from differences of numbers of size 1
     difference = float(path.objective[0]) - dual_value(path, 0)
-    assert -1e-14 <= difference <= float(path.duality_gap[0]) + 1e-14
+    assert -1e-13 <= difference <= float(path.duality_gap[0]) + 1e-13
     if path.spectral_norm[0] <= 1:
-        assert difference == pytest.approx(float(path.duality_gap[0]), abs=1e-14)
+        assert difference == pytest.approx(float(path.duality_gap[0]), abs=1e-13)
 
 
 @given(st.data())
@@ -69,7 +69,7 @@ def test_descent_on_both_factors_ends_there():
         ce = -(data.weights * data.probabilities.to_dense().T * torch.log_softmax(w @ h, 0)).sum()
         total = ce - data.entropy + 0.015 * x.square().sum()
         total.backward()
-        return float(total), x.grad.numpy()
+        return total.item(), x.grad.numpy()
 
     start = np.random.default_rng(0).standard_normal(21)
     found = minimize(cost, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-16, "gtol": 1e-10, "maxiter": 5000})
@@ -103,7 +103,7 @@ def test_slopes_are_derivatives():
 
 
 @given(st.randoms(use_true_random=False))
-@settings(max_examples=5)
+@settings(max_examples=3)
 def test_relabelling_is_followed(random):
     rows = np.array([[0.7, 0.3, 0.0, 0.0], [0.0, 0.4, 0.6, 0.0], [0.2, 0.0, 0.0, 0.8]])
     weights = np.array([0.5, 0.3, 0.2])
