@@ -1,5 +1,6 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
+from .geometry import grams, modes, slopes
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
 from .panels import alignment, distance, four_panels, loss, norm
 from .path_star import accuracies, free_accuracies, path_star_answer, plateaus
@@ -18,15 +19,18 @@ __all__ = [
     "free_accuracies",
     "gap_by_position",
     "gap_by_size",
+    "grams",
     "held_out_losses",
     "loss",
     "losses_by_position",
+    "modes",
     "norm",
     "path_star_answer",
     "plateaus",
     "png",
     "probe_r2",
     "save",
+    "slopes",
     "supports",
     "toy_figure",
 ]
