@@ -72,7 +72,7 @@ def grams(
 
 
 def slopes(path: LogitPath, limit: FreeLimit, ax: Axes | None = None) -> Axes:
-    """How far slope and direction of the logits are from L_mm along the ridge, with the predictions where they are known.
+    """How far slope and direction of the logits are from L_mm along the ridge, with the predictions if they are known.
 
     Parameters
     ----------
