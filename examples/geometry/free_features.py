@@ -1,6 +1,6 @@
 """Free features on a small text: Gram matrices, slopes and the order of learning, each beside its prediction.
 
-Six contexts that share next tokens, as words of one kind do. The figure shows the cosines of their embeddings and of
+Seven contexts that share next tokens, as words of one kind do. The figure shows the cosines of their embeddings and of
 the tokens, how the logits come to their max-margin direction as the ridge falls, and how square loss learns the modes.
 """
 
@@ -27,7 +27,8 @@ CONTEXTS = {
     "the cat": (0.0, 0.4, 0.6, 0.0, 0.0),
     "a bird": (0.0, 0.0, 0.0, 0.5, 0.5),
     "that bird": (0.0, 0.0, 0.0, 0.8, 0.2),
-    "a choir": (0.0, 0.0, 0.0, 0.0, 1.0),
+    "a goose": (0.0, 0.5, 0.0, 0.5, 0.0),
+    "a boy": (0.0, 0.6, 0.0, 0.0, 0.4),
 }
 RIDGES = tuple(10.0**-k for k in range(2, 9))
 DELTA = 4.0

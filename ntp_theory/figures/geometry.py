@@ -157,7 +157,7 @@ def modes(flow: FeatureFlow, target: Tensor, *, delta: float | None = None, ax: 
                 ax.plot(flow.times.numpy(), mode_strength(level, delta, flow.times).numpy(), **predicted(colour))
         ax.set(xlabel="time", ylabel="strength of the mode")
         ax.set_title("Larger singular values first")
-        ax.legend(loc="best")
+        ax.legend(loc="lower right")
     return ax
 
 
