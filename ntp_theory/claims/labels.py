@@ -113,11 +113,7 @@ PAPERS: dict[str, tuple[str, ...]] = {
 """The labels of each line of work."""
 
 PENDING: tuple[str, ...] = (
-    *_names(
-        "bias",
-        "nonlinear-extension erratum-E16",
-    ),
-    *_names("geometry", "ufm-nuclear ufm-limit finite-part gram-collapse semantics saxe-dynamics"),
+    "bias/erratum-E16",
     *(label for label in IMPLICIT_BIAS if label.startswith(("attention/", "capacity/"))),
     *_names("classical", "perm cover-wendel"),
     *_names(

@@ -1,5 +1,6 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
+from .geometry import grams, modes, slopes
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
 from .multi_token import choice_points, head_floors, law_beside_samples
 from .panels import alignment, distance, four_panels, loss, norm
@@ -20,17 +21,20 @@ __all__ = [
     "free_accuracies",
     "gap_by_position",
     "gap_by_size",
+    "grams",
     "head_floors",
     "held_out_losses",
     "law_beside_samples",
     "loss",
     "losses_by_position",
+    "modes",
     "norm",
     "path_star_answer",
     "plateaus",
     "png",
     "probe_r2",
     "save",
+    "slopes",
     "supports",
     "toy_figure",
 ]

@@ -1,5 +1,5 @@
-"""Claims on the geometry of trained models (2408.15417): the NTP-SVM where the embeddings are free, in nuclear norm."""
+"""Claims on the geometry of trained models (2408.15417): free embeddings, and the nuclear norm."""
 
-from . import max_margin
+from . import max_margin, modes, unconstrained
 
-__all__ = ["max_margin"]
+__all__ = ["max_margin", "modes", "unconstrained"]

@@ -72,7 +72,7 @@ def svd_certificate() -> Iterator[Check]:
     S~, by the dual matrix ``U R^T``; that the others are beaten by some L is observed, not proved.
     """
     certified, beaten, worst = 0, 0, 0.0
-    for mask in _designs():
+    for mask in designs():
         found, value = _logits(mask), NUCLEAR.value(_centred(mask))
         if _signs_fit(mask):
             certified += 1
@@ -157,7 +157,7 @@ def defect_spectral_norm() -> Iterator[Check]:
 
 
 @shared
-def _designs() -> tuple[Mask, ...]:
+def designs() -> tuple[Mask, ...]:
     """Random designs (m, 5) whose supports have one size."""
     r = np.random.default_rng(16)
     found = []
@@ -169,7 +169,7 @@ def _designs() -> tuple[Mask, ...]:
 
 def _beaten() -> Mask:
     """The first design where the signs of S~ do not fit."""
-    return next(mask for mask in _designs() if not _signs_fit(mask))
+    return next(mask for mask in designs() if not _signs_fit(mask))
 
 
 def _all_supports(vocab_size: int, size: int) -> Mask:
