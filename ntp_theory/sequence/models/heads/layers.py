@@ -67,6 +67,7 @@ class LayerHeads(ModelWithHeads):
         self.arrangement = arrangement
         self.layers = _layers_for(trunk, num_heads, whole("seed", seed, at_least=0, at_most=LARGEST_SEED))
         self.layers.to(trunk.head.weight)
+        _ = self.norm  # of a Hugging Face model it is found here, while nothing is tapped, or refused
 
     @property
     def norm(self) -> nn.Module:
