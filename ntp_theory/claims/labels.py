@@ -128,16 +128,15 @@ PENDING: tuple[str, ...] = (
     *_names("planning", "public-code rofin"),
     *_names(
         "multitoken",
-        "loss erratum-factorisation architecture parameter-matched alternatives memory erratum-overhead "
-        "sequential-heads sequential-gradients table-S7 table-1 table-S2 table-S3 other-results induction "
+        "erratum-factorisation table-S7 table-1 table-S2 table-S3 other-results induction "
         "induction-toy arithmetic composition compute-cost choice-points rejoin information-identity definition-L2 "
-        "lemma-L3 erratum-L3-proof relative-information-sign product-heads chain-residual capacity-decoupling "
+        "lemma-L3 erratum-L3-proof relative-information-sign product-heads chain-residual "
         "bayes-floor linear neighbours",
     ),
     *_names(
         "medusa",
-        "heads medusa-1 medusa-2 tree sparse-tree erratum-acc-rate-fit headline table-1 table-2 table-3 "
-        "head-accuracy defect-2 defect-3 defect-5 defect-6 defect-7",
+        "medusa-2 tree sparse-tree erratum-acc-rate-fit headline table-1 table-2 table-3 "
+        "head-accuracy defect-2 defect-3 defect-5 defect-7",
     ),
     *_names("speculative", "code-lingua code-lucidrains"),
 )

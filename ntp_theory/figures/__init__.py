@@ -1,6 +1,7 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
+from .multi_token import memory_by_heads
 from .panels import alignment, distance, four_panels, loss, norm
 from .path_star import accuracies, free_accuracies, path_star_answer, plateaus
 from .plane import embeddings, toy_figure
@@ -21,6 +22,7 @@ __all__ = [
     "held_out_losses",
     "loss",
     "losses_by_position",
+    "memory_by_heads",
     "norm",
     "path_star_answer",
     "plateaus",

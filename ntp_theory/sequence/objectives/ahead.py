@@ -72,7 +72,8 @@ class Ahead:
 
         The logits of a head are gone when those of the next one come: of all heads together only the gradient at the
         trunk's states is kept. Heads come in reverse, as in the backward pass of `losses`, so that every sum has its
-        terms in the same order: gradients are the same bit for bit, in single and double precision.
+        terms in the same order: where parameters had no gradients before, they are the same bit for bit, in single and
+        double precision.
         """
         found: list[Tensor | None] = [None] * len(self.weights)
         z_btd = self._trunk_states()
