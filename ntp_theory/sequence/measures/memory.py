@@ -32,6 +32,7 @@ def peak_bytes(run: Callable[[], object], *, held: Iterable[Tensor] = ()) -> int
 
     Examples
     --------
+    >>> import torch
     >>> def run():
     ...     total = torch.zeros(1000, dtype=torch.float64)
     ...     for k in range(5):
@@ -56,6 +57,7 @@ class _Count(TorchDispatchMode):
         self._known: dict[int, weakref.ref[Any]] = {}
 
     def add(self, tensor: Tensor) -> None:
+        """Count the memory of a tensor, if it is not known yet, until it is gone."""
         storage = tensor.untyped_storage()
         if (key := id(storage)) in self._known:
             return
