@@ -124,13 +124,12 @@ PENDING: tuple[str, ...] = (
     *_names("planning", "public-code rofin"),
     *_names(
         "multitoken",
-        "loss architecture parameter-matched alternatives memory erratum-overhead sequential-heads "
-        "sequential-gradients other-results induction-toy arithmetic erratum-L3-proof neighbours",
+        "other-results induction-toy arithmetic erratum-L3-proof neighbours",
     ),
     *_names(
         "medusa",
-        "heads medusa-1 medusa-2 tree sparse-tree erratum-acc-rate-fit headline table-1 table-2 table-3 "
-        "head-accuracy defect-2 defect-3 defect-5 defect-6 defect-7",
+        "medusa-2 tree sparse-tree erratum-acc-rate-fit headline table-1 table-2 table-3 "
+        "head-accuracy defect-2 defect-3 defect-5 defect-7",
     ),
     *_names("speculative", "code-lingua code-lucidrains"),
 )

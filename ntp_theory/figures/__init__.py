@@ -2,6 +2,7 @@
 
 from .geometry import grams, modes, slopes
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
+from .memory import memory_by_heads
 from .multi_token import choice_points, head_floors, law_beside_samples
 from .panels import alignment, distance, four_panels, loss, norm
 from .path_star import accuracies, free_accuracies, path_star_answer, plateaus
@@ -27,6 +28,7 @@ __all__ = [
     "law_beside_samples",
     "loss",
     "losses_by_position",
+    "memory_by_heads",
     "modes",
     "norm",
     "path_star_answer",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from ntp_theory import claims
 from ntp_theory.claims.multitoken import greedy, mutants
 from ntp_theory.sequence.decoding import blockwise, choices, decoded, typical, verification
 from ntp_theory.sequence.decoding.verification import VERIFICATIONS
+from ntp_theory.sequence.models.heads import ModelWithHeads, layers, matched, medusa
 from ntp_theory.sequence.models.table import TokenCache
 from ntp_theory.sequence.models.transformer import KeyValueCache
+from ntp_theory.sequence.objectives import MultiToken, Objective, ahead
 from ntp_theory.sequence.tasks.polynomials import ring
 from tests.test_mutations import Fault
 
@@ -82,7 +85,51 @@ def powers_wrap_around(to):
     )
 
 
+def all_logits_are_kept(to):
+    to.method(MultiToken, "backward", lambda f, self, model, example: Objective.backward(self, model, example))
+
+
+def heads_come_in_their_own_order(to):
+    in_order = type("InOrder", (tuple,), {"__reversed__": lambda self: iter(self)})
+    parallel = ModelWithHeads.branches.fget
+    to.attribute(ModelWithHeads, "branches", property(lambda self: in_order(parallel(self))))
+
+
+def a_head_is_judged_on_the_token_before_its_own(to):
+    original = ahead.F.pad
+    to.attribute(ahead.F, "pad", lambda x, pad, **o: original(x.roll(1, 1) if pad[1] else x, pad, **o))
+
+
+def losses_are_weighted(to):
+    to.method(ahead.Ahead, "_loss", lambda f, self, head, x: f(self, head, x) / (1 + head))
+
+
+def heads_share_one_layer(to):
+    made = layers._layers_for
+    to.function(made, lambda f, trunk, count, seed: torch.nn.ModuleList([*f(trunk, 1, seed)] * count))
+
+
+def the_trunk_is_not_shortened(to):
+    to.function(matched.replace, lambda f, config, layers: config)
+
+
+def medusa_heads_lack_the_residual(to):
+    to.method(medusa.ResidualBlock, "forward", lambda f, self, h: f(self, h) - h)
+
+
+def the_frozen_model_is_trained(to):
+    to.method(ahead.Ahead, "__init__", lambda f, self, *given, frozen=False: f(self, *given))
+
+
 FAULTS = {
+    all_logits_are_kept: ["multitoken/sequential-heads", "multitoken/memory"],
+    heads_come_in_their_own_order: ["multitoken/sequential-gradients"],
+    a_head_is_judged_on_the_token_before_its_own: ["multitoken/loss"],
+    losses_are_weighted: ["multitoken/loss"],
+    heads_share_one_layer: ["multitoken/architecture", "multitoken/parameter-matched"],
+    the_trunk_is_not_shortened: ["multitoken/parameter-matched"],
+    medusa_heads_lack_the_residual: ["medusa/heads"],
+    the_frozen_model_is_trained: ["medusa/medusa-1"],
     residual_is_the_target: ["speculative/step", "speculative/enumeration", "speculative/parallel-heads"],
     residual_without_its_weight: ["speculative/block-verification"],
     blocks_go_on_with_the_target: ["speculative/enumeration"],

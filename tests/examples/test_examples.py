@@ -23,6 +23,7 @@ SMALL = {
     "real_text": {"width": 16, "layers": 1, "steps": 2, "seeds": 2, "widths": (8,)},
     "pre_caching": {"share": 0.01, "length": 8},
     "free_features": {"ridges": (1e-4, 1e-8)},
+    "memory": {"length": 64, "vocab_size": 2048, "width": 16},
     "soft_labels": {"again": [("sign", 3, 1, 200)]},
     "shared_unembedding": {"again": [("one-hot", 3, 0.1, 5.0)]},
     "choice_points": {"heads": 2},

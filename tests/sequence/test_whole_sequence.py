@@ -9,6 +9,8 @@ from ntp_theory.errors import UsageError
 from ntp_theory.sequence.models import model_for
 from ntp_theory.sequence.objectives import (
     MaskedTeacherForcing,
+    Medusa,
+    MultiToken,
     Myopic,
     TeacherForcing,
     Teacherless,
@@ -54,8 +56,11 @@ def test_edges_in_one_position_have_no_next_token():
 
 def test_what_it_is_not_made_of():
     """A cut within would be lost, as the loss here is one of its own; and rows must be sequences."""
-    with pytest.raises(UsageError, match=r"cut all of it: Myopic\(WholeSequence"):
-        WholeSequence(Myopic())
+    for objective in (Myopic(), MultiToken(2)):
+        with pytest.raises(UsageError, match=r"it goes around WholeSequence\(..\), not into it"):
+            WholeSequence(objective)
+    with pytest.raises(UsageError, match="it must be one that judges next tokens alone"):
+        WholeSequence(Medusa())
     with pytest.raises(UsageError, match="objective is 'teacher'; it must be an objective"):
         WholeSequence("teacher")
     for count in (1, 3):

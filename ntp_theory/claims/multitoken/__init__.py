@@ -1,5 +1,17 @@
 """Claims on multi-token prediction, speculative sampling and Medusa (2404.19737, 2211.17192, 2401.10774)."""
 
-from . import greedy, heads, information, mutations, numbers, rates, speculative, tasks, typical
+from . import greedy, heads, information, memory, mutations, numbers, rates, speculative, tasks, theory, typical
 
-__all__ = ["greedy", "heads", "information", "mutations", "numbers", "rates", "speculative", "tasks", "typical"]
+__all__ = [
+    "greedy",
+    "heads",
+    "information",
+    "memory",
+    "mutations",
+    "numbers",
+    "rates",
+    "speculative",
+    "tasks",
+    "theory",
+    "typical",
+]

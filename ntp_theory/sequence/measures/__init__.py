@@ -4,6 +4,7 @@ from .accuracy import Evaluation, confidence_interval, evaluate
 from .arithmetic import by_operators
 from .gradient_split import GradientSplit, gradient_split
 from .interventions import CachedEffect, Intervention, cached_effect, intervene
+from .memory import peak_bytes
 from .myopia import LossDifference, local_bonus, myopia_gap
 from .names import InductionAccuracy, induction
 from .path_star import (
@@ -45,6 +46,7 @@ __all__ = [
     "local_bonus",
     "myopia_gap",
     "over_seeds",
+    "peak_bytes",
     "plateau",
     "position_leak",
     "probe",

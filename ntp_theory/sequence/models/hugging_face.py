@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,26 @@ class HuggingFace(LanguageModel):
             for layer, block in enumerate(blocks, 1):
                 hooks.enter_context(block.register_forward_hook(leave(layer)))
             yield
+
+    @cached_property
+    def norm(self) -> nn.Module:
+        """The last normalisation: what stands beside the blocks and makes the features of the last one's states.
+
+        Raises
+        ------
+        UsageError
+            If there is no such module.
+        """
+        blocks = self._blocks()
+        [beside] = [module for module in self.model.base_model.modules() if any(b is blocks for b in module.children())]
+        probe = torch.arange(min(8, self.head.out_features), device=self.device)[:, None]
+        with self.asked():
+            last, features = self.hidden_states(probe)[-1], self.features(probe)
+            for module in beside.children():
+                vector = getattr(module, "weight", None)
+                if vector is not None and vector.shape == last.shape[-1:] and torch.equal(module(last), features):
+                    return module  # type: ignore[no-any-return]
+        raise UsageError(f"source is {type(self.model).__name__}; its last normalisation is not found")
 
     def _blocks(self) -> nn.ModuleList:
         """Its blocks: the only list of as many modules as its config has layers."""

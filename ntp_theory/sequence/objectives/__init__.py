@@ -1,5 +1,7 @@
 """Objectives: what of the answer a model sees, and which predictions it is judged by."""
 
+from .medusa import Medusa
+from .multi_token import MultiToken
 from .myopic import Myopic
 from .next_token import FirstTokenOnly, MaskedTeacherForcing, TeacherForcing, Teacherless, WholeSequenceReversed
 from .objective import IGNORED, Example, Objective, position_losses
@@ -11,6 +13,8 @@ __all__ = [
     "Example",
     "FirstTokenOnly",
     "MaskedTeacherForcing",
+    "Medusa",
+    "MultiToken",
     "Myopic",
     "Objective",
     "Regression",

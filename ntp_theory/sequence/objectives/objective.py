@@ -14,7 +14,7 @@ from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
 from ..tasks.task import Task
 
-__all__ = ["IGNORED", "Example", "Objective", "position_losses"]
+__all__ = ["IGNORED", "Example", "Objective", "backward", "position_losses"]
 
 IGNORED = -1
 """The label of a position that is not judged."""
@@ -67,6 +67,20 @@ class Objective(ABC):
         """The loss (b, n) at each of the n judged positions; training lowers its mean. Cross-entropy, in nats."""
         return position_losses(model, example)
 
+    def backward(self, model: LanguageModel, example: Example) -> Tensor:
+        """Add the gradient of the mean loss to those of the parameters; returns the losses (b, n)."""
+        losses = self.losses(model, example)
+        backward(losses.mean())
+        return losses.detach()
+
+    def at(self, step: int) -> Objective:
+        """What is trained in a step, counted from 1: the same in all, unless an objective has a schedule."""
+        return self
+
+    def rate_factor(self, parameter: str) -> float:
+        """What the learning rate is multiplied by for a parameter of the model, given by its name."""
+        return 1.0
+
     @abstractmethod
     def answer(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
         """The answers (b, a) that a model trained so gives when it is asked, without being shown any of them."""
@@ -74,6 +88,12 @@ class Objective(ABC):
     @abstractmethod
     def forced(self, model: LanguageModel, batch: Batch, task: Task) -> Tensor:
         """The likeliest token (b, a) at every place of the answer, after what the objective shows before it."""
+
+
+def backward(of: Tensor) -> None:
+    """The gradients of a number, outside of automatic precision, which is for forward passes alone."""
+    with torch.autocast(of.device.type, enabled=False):
+        of.backward()
 
 
 def position_losses(model: LanguageModel, example: Example) -> Tensor:

@@ -11,6 +11,8 @@ from ...errors import UsageError
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
 from ..tasks.task import Task
+from .medusa import Medusa
+from .multi_token import MultiToken
 from .myopic import Myopic
 from .next_token import TeacherForcing
 from .objective import Example, Objective
@@ -33,8 +35,9 @@ class WholeSequence(Objective):
     Raises
     ------
     UsageError
-        If it is no objective, or a myopic one: that goes around, as ``Myopic(WholeSequence(objective))``. When it makes
-        an example, if the objective does not make one row of labels of a sequence.
+        If it is no objective, or one with a loss of its own: that goes around, as ``Myopic(WholeSequence(objective))``
+        and ``MultiToken(n, WholeSequence(objective))``. When it makes an example, if the objective does not make one
+        row of labels of a sequence.
 
     Examples
     --------
@@ -51,8 +54,10 @@ class WholeSequence(Objective):
     def __post_init__(self) -> None:
         if not isinstance(self.objective, Objective):
             raise UsageError(f"objective is {self.objective!r}; it must be an objective, as TeacherForcing()")
-        if isinstance(self.objective, Myopic):
-            raise UsageError(f"objective is {self.objective!r}; cut all of it: Myopic(WholeSequence(..))")
+        if isinstance(self.objective, Medusa):
+            raise UsageError(f"objective is {self.objective!r}; it must be one that judges next tokens alone")
+        if isinstance(self.objective, Myopic | MultiToken):
+            raise UsageError(f"objective is {self.objective!r}; it goes around WholeSequence(..), not into it")
 
     @property
     def name(self) -> str:

@@ -3,6 +3,8 @@
 from ..objectives import (
     FirstTokenOnly,
     MaskedTeacherForcing,
+    Medusa,
+    MultiToken,
     Myopic,
     Objective,
     Regression,
@@ -18,6 +20,8 @@ from .settings import Settings
 __all__ = [
     "FirstTokenOnly",
     "MaskedTeacherForcing",
+    "Medusa",
+    "MultiToken",
     "Myopic",
     "Objective",
     "Regression",

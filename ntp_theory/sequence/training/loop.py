@@ -200,6 +200,16 @@ def _digest(examples: Batch) -> str:
     return digest({"prompts": examples.prompts.cpu().numpy(), "answers": examples.answers.cpu().numpy()})
 
 
+def _groups(model: LanguageModel, objective: Objective, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameters by their weight decay and by the factor of their learning rate."""
+    groups: dict[tuple[float, float], list[Tensor]] = {(weight_decay, 1.0): [], (0.0, 1.0): []}
+    for name, p in model.named_parameters():
+        if p.requires_grad:
+            decayed = p.dim() > 1 and not getattr(p, "_no_weight_decay", False)
+            groups.setdefault((weight_decay if decayed else 0.0, objective.rate_factor(name)), []).append(p)
+    return [{"params": ps, "weight_decay": decay, "factor": factor} for (decay, factor), ps in groups.items() if ps]
+
+
 class _Run:
     """One step at a time: examples, loss, gradient, update."""
 
@@ -233,10 +243,7 @@ class _Run:
         if not self.parameters:
             raise UsageError("model has no parameter that requires a gradient; there is nothing to train")
         self.device = model.device
-        decayed = [p for p in self.parameters if p.dim() > 1 and not getattr(p, "_no_weight_decay", False)]
-        chosen = set(map(id, decayed))
-        others = [p for p in self.parameters if id(p) not in chosen]
-        groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        groups = _groups(model, objective, settings.weight_decay)
         self.optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, fused=True)
 
     def description(self) -> dict[str, Any]:
@@ -268,15 +275,14 @@ class _Run:
         """Leaves the gradient of a step with the parameters; returns the mean loss at every judged position."""
         example = self._example(number)
         half = self.settings.precision == "bfloat16"
+        self.optimiser.zero_grad(set_to_none=True)
         with (
             torch.random.fork_rng([self.device] if self.device.type == "cuda" else []),
             torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext(),
         ):
             torch.manual_seed(self._seed(number, self.rank + 1))  # for models with dropout
-            losses = self.objective.losses(self.model, example)
-        self.optimiser.zero_grad(set_to_none=True)
-        losses.mean().backward()
-        means = self._averaged(losses.detach().float().mean(0))
+            losses = self.objective.at(number).backward(self.model, example)
+        means = self._averaged(losses.float().mean(0))
         norm = nn.utils.clip_grad_norm_(self.parameters, self.settings.clip)
         found: NDArray[np.float32] = torch.cat([means, norm.float()[None]]).cpu().numpy()
         if not np.isfinite(found).all():
@@ -289,7 +295,7 @@ class _Run:
     def update(self, number: int) -> None:
         """Move the weights along the gradient."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate(number, self.steps)
+            group["lr"] = group["factor"] * self.settings.rate(number, self.steps)
         self.optimiser.step()
 
     def _seed(self, number: int, what: int) -> int:
