@@ -97,7 +97,9 @@ def acceptance_for(acceptance: str | Acceptance) -> Acceptance:
     return rules[acceptance]
 
 
-def accepted_chain(tree: Tree, tokens: Sequence[int], said: Sequence[Any], rule: Acceptance, eos: int | None) -> list[int]:
+def accepted_chain(
+    tree: Tree, tokens: Sequence[int], said: Sequence[Any], rule: Acceptance, eos: int | None
+) -> list[int]:
     """The numbers of the nodes that are kept: the longest chain of accepted ones, none behind an end of sequence.
 
     Parameters

@@ -38,7 +38,7 @@ class BranchReader(Protocol):
         ----------
         asked : sequence of sequences of int, or None
             The last token, which has not been read, and those of the first nodes of the tree; None for a text of which
-            nothing is asked.
+            nothing is asked any more.
         """
 
     def keep(self, chains: Sequence[Sequence[int]]) -> None:
