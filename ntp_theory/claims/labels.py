@@ -136,8 +136,7 @@ PENDING: tuple[str, ...] = (
     ),
     *_names(
         "medusa",
-        "heads medusa-1 medusa-2 tree sparse-tree erratum-acc-rate-fit headline table-1 table-2 table-3 "
-        "head-accuracy defect-2 defect-3 defect-5 defect-6 defect-7",
+        "heads medusa-1 medusa-2 table-3 defect-3 defect-5 defect-6",
     ),
     *_names("speculative", "code-lingua code-lucidrains"),
 )

@@ -1,5 +1,5 @@
 """Claims on multi-token prediction, speculative sampling and Medusa (2404.19737, 2211.17192, 2401.10774)."""
 
-from . import greedy, mutations, rates, speculative, typical
+from . import greedy, medusa_defects, medusa_numbers, mutations, rates, speculative, trees, typical
 
-__all__ = ["greedy", "mutations", "rates", "speculative", "typical"]
+__all__ = ["greedy", "medusa_defects", "medusa_numbers", "mutations", "rates", "speculative", "trees", "typical"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -61,6 +60,7 @@ def self_speculative(
 
     Examples
     --------
+    >>> import torch
     >>> from ntp_theory.sequence.decoding import greedy
     >>> from ntp_theory.sequence.models import Transformer, TransformerConfig
     >>> model = Transformer(TransformerConfig(vocab_size=5, max_length=12, layers=1, width=8, heads=1))

@@ -26,7 +26,9 @@ Say = Callable[[Tensor], NDArray[Any]]
 class BranchReader(Protocol):
     """What a model says after the nodes of trees."""
 
-    passes: int
+    @property
+    def passes(self) -> int:
+        """Calls of the model."""
 
     def first(self) -> list[Any]:
         """What is said after each prompt."""
