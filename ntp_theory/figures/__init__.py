@@ -7,6 +7,7 @@ from .plane import embeddings, toy_figure
 from .pre_caching import cached_effects, held_out_losses, probe_r2
 from .style import png, save
 from .supports import supports
+from .trees import tokens_by_nodes
 
 __all__ = [
     "accuracies",
@@ -28,5 +29,6 @@ __all__ = [
     "probe_r2",
     "save",
     "supports",
+    "tokens_by_nodes",
     "toy_figure",
 ]
