@@ -97,6 +97,8 @@ def medusa(
     vocab_size = model.head.out_features
     if eos is not None:
         whole("eos", eos, at_least=0, at_most=vocab_size - 1)
+    if not isinstance(tree, Tree):
+        raise UsageError(f"tree is {tree!r}; it must be a Tree")
     if tree.width > vocab_size:
         raise UsageError(f"tree is {tree.width} tokens of a head wide; the model has {vocab_size} tokens")
     rule = acceptance_for(acceptance)
@@ -108,23 +110,23 @@ def medusa(
         row.append(int(one["next"]))
     best = [one["best"].tolist() for one in said]
     while live := texts.open():
-        asked: list[list[int] | None] = [None] * len(texts.rows)
-        for r in live:
-            paths = tree.paths[: tree.size_to(texts.room(r))]
-            asked[r] = [texts.rows[r][-1], *(best[r][len(path) - 1][path[-1]] for path in paths)]
-        answers = reader.after(asked)
-        chains: list[list[int]] = [[] for _ in asked]
-        for r in live:
-            tokens = asked[r] or []
-            chains[r] = accepted_chain(tree, tokens, answers[r], rule, eos)
-            texts.count(min(tree.depth, texts.room(r)), len(chains[r]))
-            texts.rows[r] += [tokens[number] for number in chains[r]]
+        asked = {r: [texts.rows[r][-1], *_candidates(tree, best[r], texts.room(r))] for r in live}
+        answers = reader.after([asked.get(r) for r in range(len(texts.rows))])
+        chains = {r: accepted_chain(tree, asked[r], answers[r], rule, eos) for r in live}
+        reader.keep([chains.get(r, []) for r in range(len(texts.rows))])
+        for r, chain in chains.items():
+            texts.count(min(tree.depth, texts.room(r)), len(chain))
+            texts.rows[r] += [asked[r][number] for number in chain]
             if texts.goes_on(r):
-                last = answers[r][chains[r][-1] if chains[r] else 0]
+                last = answers[r][chain[-1] if chain else 0]
                 texts.rows[r].append(int(last["next"]))
                 best[r] = last["best"].tolist()
-        reader.keep(chains)
     return texts.decoded(reader.passes, 0)
+
+
+def _candidates(tree: Tree, best: list[list[int]], room: int) -> list[int]:
+    """The tokens of the nodes down to a depth, of the best ones of each head."""
+    return [best[len(path) - 1][path[-1]] for path in tree.paths[: tree.size_to(room)]]
 
 
 def _said(logits_btnv: Tensor, tree: Tree, rule: Acceptance) -> NDArray[Any]:

@@ -215,6 +215,7 @@ def test_double_precision_certifies_trees(name, tree, seed):
         ({"prompt": torch.zeros(3)}, r"prompt is \(3,\)"),
         ({"tree": Tree([(0, 0, 0, 0)])}, "tree is 4 tokens deep; there are 3 heads"),
         ({"tree": Tree([(3,)])}, "tree is 4 tokens of a head wide; the model has 3 tokens"),
+        ({"tree": [(0,)]}, r"tree is \[\(0,\)\]; it must be a Tree"),
         ({"acceptance": "nucleus"}, "acceptance is 'nucleus'"),
     ],
 )
