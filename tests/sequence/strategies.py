@@ -1,4 +1,4 @@
-"""Path-star tasks of many shapes, and the small ones that can be enumerated."""
+"""Path-star tasks of many shapes, the small ones that can be enumerated, and trees of candidates."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 
 from hypothesis import strategies as st
 
+from ntp_theory.sequence.decoding import Tree
 from ntp_theory.sequence.tasks import PathStar, PathStarGraph
 
 
@@ -28,3 +29,10 @@ def every_instance(task):
         edges = tuple(pair for a in arms for pair in itertools.pairwise((nodes[0], *a)))
         for a in arms:
             yield PathStarGraph(edges, nodes[0], a[-1])
+
+
+@st.composite
+def trees(draw, width=3, depth=4):
+    """Trees of candidates, mostly ragged."""
+    paths = st.lists(st.integers(0, width - 1), min_size=1, max_size=depth)
+    return Tree(draw(st.lists(paths, min_size=1, max_size=6)))

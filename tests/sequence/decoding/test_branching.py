@@ -14,7 +14,7 @@ from ntp_theory.sequence.decoding.branching import Chains, TreeAttention, branch
 from ntp_theory.sequence.models import Cut
 from ntp_theory.testing import Table, TableModel
 from tests.sequence.decoding.references import NETWORKS
-from tests.sequence.decoding.test_trees import trees
+from tests.sequence.strategies import trees
 
 MODELS = NETWORKS | {"table": lambda v, seed: TableModel(Table.random(v, 2, rng=seed))}
 READERS = [

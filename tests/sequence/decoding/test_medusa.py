@@ -30,7 +30,7 @@ from ntp_theory.testing import Table, TableModel, tables
 from tests.sequence.decoding.references import NETWORKS, greedy_texts, sampled_law, sharpened
 from tests.sequence.decoding.test_blockwise import Future, drawn_heads, prompts_for
 from tests.sequence.decoding.test_foresight import table_heads
-from tests.sequence.decoding.test_trees import trees
+from tests.sequence.strategies import trees
 
 PROMPT = torch.tensor([[0, 1]])
 CHAIN = Tree.from_widths(1, 1, 1)

@@ -13,12 +13,7 @@ from hypothesis import strategies as st
 
 from ntp_theory.errors import UsageError
 from ntp_theory.sequence.decoding import Tree, rank_accuracies
-
-
-@st.composite
-def trees(draw, width=3, depth=4):
-    paths = st.lists(st.integers(0, width - 1), min_size=1, max_size=depth)
-    return Tree(draw(st.lists(paths, min_size=1, max_size=6)))
+from tests.sequence.strategies import trees
 
 
 @given(trees())
