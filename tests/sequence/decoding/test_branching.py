@@ -85,7 +85,7 @@ def test_a_pass_reads_each_node_once(name):
         reader = kind(model, torch.tensor([[1, 2]]), tree, trunk, logits_of(model))
         reader.first()
         for _ in range(3):
-            reader.after([[0] * 9])
+            reader.after([[number % 4 for number in range(9)]])
             assert read[-1] == count, "what was kept is not read again"
             reader.keep([tree.chain(8)])
 
