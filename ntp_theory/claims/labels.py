@@ -128,8 +128,7 @@ PENDING: tuple[str, ...] = (
     ),
     *_names(
         "medusa",
-        "medusa-2 tree sparse-tree erratum-acc-rate-fit headline table-1 table-2 table-3 "
-        "head-accuracy defect-2 defect-3 defect-5 defect-7",
+        "medusa-2 table-3 defect-3 defect-5",
     ),
     *_names("speculative", "code-lingua code-lucidrains"),
 )

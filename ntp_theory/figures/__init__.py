@@ -10,6 +10,7 @@ from .plane import embeddings, toy_figure
 from .pre_caching import cached_effects, held_out_losses, probe_r2
 from .style import png, save
 from .supports import supports
+from .trees import tokens_by_nodes
 
 __all__ = [
     "accuracies",
@@ -38,5 +39,6 @@ __all__ = [
     "save",
     "slopes",
     "supports",
+    "tokens_by_nodes",
     "toy_figure",
 ]

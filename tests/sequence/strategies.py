@@ -1,11 +1,14 @@
 """Tasks of many shapes, and the small path-star ones that can be enumerated."""
 
+"""Path-star tasks of many shapes, the small ones that can be enumerated, and trees of candidates."""
+
 from __future__ import annotations
 
 import itertools
 
 from hypothesis import strategies as st
 
+from ntp_theory.sequence.decoding import Tree
 from ntp_theory.sequence.tasks import Expression, Induction, PathStar, PathStarGraph, PolynomialArithmetic
 
 
@@ -60,3 +63,9 @@ def induction_tasks(draw):
     rate = draw(st.floats(0.05, 1, exclude_min=True))
     names, background = draw(st.integers(1, name_tokens)), draw(st.integers(1, 10))
     return Induction(names, draw(st.integers(2, 60)), rate=rate, background=background, name_tokens=name_tokens)
+
+
+def trees(draw, width=3, depth=4):
+    """Trees of candidates, mostly ragged."""
+    paths = st.lists(st.integers(0, width - 1), min_size=1, max_size=depth)
+    return Tree(draw(st.lists(paths, min_size=1, max_size=6)))

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ...doors import whole
-from ...errors import UsageError
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
 from .decoded import Decoded, Texts
-from .reading import Cached, prompts_of
+from .reading import Cached, foresight, prompts_of
 
 __all__ = ["self_speculative"]
 
@@ -62,6 +60,7 @@ def self_speculative(
 
     Examples
     --------
+    >>> import torch
     >>> from ntp_theory.sequence.decoding import greedy
     >>> from ntp_theory.sequence.models import Transformer, TransformerConfig
     >>> model = Transformer(TransformerConfig(vocab_size=5, max_length=12, layers=1, width=8, heads=1))
@@ -100,16 +99,8 @@ def self_speculative(
 
 def _reader(model: LanguageModel, prompts: Tensor, heads: Callable[[Tensor], Tensor] | None) -> Cached:
     """What says the likeliest next tokens (b, t, n + 1) after every position."""
-    if heads is None:
-        future: Any = getattr(model, "future", None)
-        if future is None:
-            raise UsageError(f"heads is None; {type(model).__name__} has no heads of its own (future)")
-        return Cached(model, prompts, future, lambda logits: _likeliest(logits))
-
-    def say(features: Tensor) -> NDArray[Any]:
-        return _likeliest(torch.cat([model.head(features)[:, :, None], heads(features)], dim=2))
-
-    return Cached(model, prompts, model.features, say)
+    trunk, logits = foresight(model, heads)
+    return Cached(model, prompts, trunk, lambda states: _likeliest(logits(states)))
 
 
 def _likeliest(logits_btnv: Tensor) -> NDArray[Any]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...doors import whole
 from ...errors import UsageError
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
+from .branching import branch_reader
 from .reading import prompts_of
+from .trees import Tree
 
 __all__ = ["MarginCertificate", "margin_certificate"]
 
@@ -52,7 +56,7 @@ class MarginCertificate:
 
 
 def margin_certificate(
-    model: LanguageModel, prompt: Tensor | Batch, tokens: Tensor, *, block: int
+    model: LanguageModel, prompt: Tensor | Batch, tokens: Tensor, *, block: int | Tree
 ) -> MarginCertificate:
     """Hold the logits of tokens read in blocks against those of tokens read one by one, both by way of a cache.
 
@@ -66,8 +70,9 @@ def margin_certificate(
     prompt : Tensor (b, p) or (b, p, s), or Batch
     tokens : Tensor (b, n), int64
         What was said after it, as by `greedy`.
-    block : int
-        How many tokens are read at once.
+    block : int or Tree
+        How many tokens are read at once; or the tree that is, with the tokens on its last longest path and others
+        everywhere else.
 
     Returns
     -------
@@ -92,10 +97,12 @@ def margin_certificate(
     0
     """
     prompts = prompts_of(prompt)
-    whole("block", block, at_least=1)
+    if not isinstance(block, Tree):
+        whole("block", block, at_least=1)
     if tokens.dim() != 2 or len(tokens) != len(prompts) or tokens.shape[1] == 0:
         raise UsageError(f"tokens has shape {tuple(tokens.shape)}; it must be ({len(prompts)}, n) with n >= 1")
-    by_one, by_block = (_logits(model, prompts, tokens, size).double() for size in (1, block))
+    by_one = _by_chain(model, prompts, tokens, 1)
+    by_block = (_by_tree if isinstance(block, Tree) else _by_chain)(model, prompts, tokens, block)  # type: ignore[arg-type]
     error = float((by_one - by_block).abs().max())
     first, second = by_one.topk(2, dim=-1).values.unbind(-1)
     margins = first - second
@@ -105,10 +112,39 @@ def margin_certificate(
     return MarginCertificate(*counts, error, float(margins.min()))
 
 
-def _logits(model: LanguageModel, prompts: Tensor, tokens: Tensor, size: int) -> Tensor:
+def _by_chain(model: LanguageModel, prompts: Tensor, tokens: Tensor, size: int) -> Tensor:
     """The logits (b, n, v) that each token is read off, the first after the prompt."""
     cache = model.new_cache()
     with model.asked():
         found = [model(prompts, cache)[:, -1:]]
         found += [model(part, cache) for part in tokens[:, :-1].split(size, dim=1) if part.shape[1]]
-    return torch.cat(found, dim=1)
+    return torch.cat(found, dim=1).double()
+
+
+def _by_tree(model: LanguageModel, prompts: Tensor, tokens: Tensor, tree: Tree) -> Tensor:
+    """The same logits, each read off a node of a tree."""
+
+    def say(features: Tensor) -> NDArray[np.float64]:
+        logits: NDArray[np.float64] = model.head(features).double().cpu().numpy()
+        return logits
+
+    reader = branch_reader(model, prompts, tree, model.features, say)
+    chain = tree.chain(len(tree))
+    found = [reader.first()]
+    v = len(found[0][0])
+    rest = tokens[:, :-1].tolist()  # what is read, and what of it has not been
+    while rest[0]:
+        known = chain[: len(rest[0]) - 1]
+        nodes = tree.paths[: tree.size_to(len(known))]
+        asked = []
+        for row in rest:
+            # the number that is added is not a multiple of v: another token than that of the same depth on the chain
+            others = (((row[len(path)] + 1 + i % (v - 1)) % v if v > 1 else 0) for i, path in enumerate(nodes))
+            asked.append([row[0], *others])
+            for depth, number in enumerate(known, 1):
+                asked[-1][number] = row[depth]
+        said = reader.after(asked)
+        reader.keep([known] * len(rest))
+        found += [[answers[number] for answers in said] for number in (0, *known)]
+        rest = [row[1 + len(known) :] for row in rest]
+    return torch.from_numpy(np.array(found)).transpose(0, 1)

@@ -18,7 +18,7 @@ from ...errors import UsageError
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
 
-__all__ = ["Cached", "ExactModel", "Reader", "laws_of", "prompts_of"]
+__all__ = ["Cached", "ExactModel", "Reader", "foresight", "laws_of", "prompts_of"]
 
 Rows = Sequence[Sequence[int] | None]
 
@@ -52,6 +52,24 @@ def laws_of(model: LanguageModel | ExactModel, prompts: Tensor, temperature: flo
     if isinstance(model, LanguageModel):
         return Cached(model, prompts, model.features, lambda states: _law(model.head(states), temperature))
     return _Exact(model, prompts, temperature)
+
+
+def foresight(
+    model: LanguageModel, heads: Callable[[Tensor], Tensor] | None
+) -> tuple[Callable[[Tensor, Any], Tensor], Callable[[Tensor], Tensor]]:
+    """From tokens and a cache to states, and from these to logits (b, t, n + 1, v), of the next token first.
+
+    Raises
+    ------
+    UsageError
+        If there are no heads, and the model has none of its own.
+    """
+    if heads is None:
+        future: Any = getattr(model, "future", None)
+        if future is None:
+            raise UsageError(f"heads is None; {type(model).__name__} has no heads of its own (future)")
+        return future, lambda logits_btnv: logits_btnv
+    return model.features, lambda x_btd: torch.cat([model.head(x_btd)[:, :, None], heads(x_btd)], dim=2)
 
 
 def _law(logits_btv: Tensor, temperature: float) -> NDArray[np.float64]:
@@ -129,6 +147,12 @@ class Cached:
             answers[first - 1 - start : (0 if row is None else len(row)) - start]
             for answers, row, first in zip(said, rows, since, strict=True)
         ]
+
+    def pick(self, rows: Sequence[int]) -> None:
+        """Go on with these texts of the batch, in this order; one may come several times."""
+        self.cache.pick(torch.tensor(rows, device=self.prompts.device))
+        self.prompts = self.prompts[list(rows)]
+        self.read = [list(self.read[row]) for row in rows]
 
     def _pass(self, tokens: Tensor, last: bool = False) -> NDArray[Any]:
         self.passes += 1

@@ -67,7 +67,8 @@ def typical_tokens(
     [True, False, False]
     """
     if not all(isinstance(p, Fraction) for p in law):
-        return np.array([p > typical_threshold(law, epsilon=float(epsilon), delta=float(delta)) for p in law])
+        threshold = typical_threshold(law, epsilon=float(epsilon), delta=float(delta))
+        return np.array([p > threshold for p in law])
     _check(epsilon, delta)
     m = math.lcm(*(p.denominator for p in law))
     level = Fraction(delta) ** m * math.prod((p ** int(p * m) for p in law if p), start=Fraction(1))

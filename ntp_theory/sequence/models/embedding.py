@@ -125,6 +125,11 @@ class LanguageModel(nn.Module, ABC):
         return torch.stack(found)
 
     @property
+    def reads_branches(self) -> bool:
+        """Whether its cache has ``branches``: one pass then reads all nodes of a tree of continuations."""
+        return False
+
+    @property
     def device(self) -> torch.device:
         """Where its weights are."""
         return next(self.parameters()).device

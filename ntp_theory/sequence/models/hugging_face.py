@@ -43,6 +43,20 @@ class Past:
         self.value.crop(length - self.length)  # a negative number: how many to forget
         self.length = length
 
+    def pick(self, rows: Tensor) -> None:
+        """Go on with these texts of the batch, in this order.
+
+        Raises
+        ------
+        UsageError
+            If what the model remembers cannot be picked from.
+        """
+        if not hasattr(self.value, "batch_select_indices"):
+            raise UsageError(
+                f"cache is {type(self.value).__name__}; it must have batch_select_indices, to pick texts of a batch"
+            )
+        self.value.batch_select_indices(rows)
+
 
 class HuggingFace(LanguageModel):
     """Any Hugging Face causal language model with a linear head, as a `LanguageModel`; nothing is ever downloaded.

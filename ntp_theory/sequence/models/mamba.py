@@ -131,6 +131,11 @@ class RecurrentState:
             self.inputs_bit[layer] = _last(self._kept_inputs_bit[layer], 2, before)
             self.states_bin[layer] = self._kept_states_btin[layer][:, -1]
 
+    def pick(self, rows: Tensor) -> None:
+        """Go on with these texts of the batch, in this order."""
+        for layers in (self.inputs_bit, self.states_bin, self._kept_inputs_bit, self._kept_states_btin):
+            layers[:] = [x[rows] for x in layers]
+
 
 class Mamba(LanguageModel):
     """Logits of the next token at every position, at a cost that grows with the length and not with its square.

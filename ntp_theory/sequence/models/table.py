@@ -143,6 +143,11 @@ class TokenCache:
         if self.tokens is not None:
             self.tokens = self.tokens[:, :length]
 
+    def pick(self, rows: Tensor) -> None:
+        """Go on with these texts of the batch, in this order."""
+        if self.tokens is not None:
+            self.tokens = self.tokens[rows]
+
 
 def contexts(vocab_size: int, memory: int) -> list[tuple[int, ...]]:
     """All texts of at most ``memory`` tokens, short ones first.

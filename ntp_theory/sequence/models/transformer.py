@@ -17,7 +17,7 @@ from ...errors import UsageError
 from .embedding import LARGEST_SEED, LanguageModel, check_inputs, embedding_for, initialise
 from .myopic.cut import Cut
 
-__all__ = ["KeyValueCache", "Transformer", "TransformerConfig"]
+__all__ = ["Branches", "KeyValueCache", "Transformer", "TransformerConfig"]
 
 POSITIONS = ("learned", "rotary")
 
@@ -68,12 +68,29 @@ class TransformerConfig:
             raise UsageError(f"width / heads is {self.width // self.heads}; rotary positions need it to be even")
 
 
+@dataclass(frozen=True)
+class Branches:
+    """How the tokens of a call follow each other where they are no chain, but nodes of trees.
+
+    Attributes
+    ----------
+    place_bt : Tensor
+        Their positions: of two continuations of one text the same.
+    seen_bts : Tensor, bool
+        Which of the positions in the cache, and of the new ones behind them, each token attends to.
+    """
+
+    place_bt: Tensor
+    seen_bts: Tensor
+
+
 @dataclass
 class KeyValueCache:
-    """Keys and values of the positions so far, a pair a layer."""
+    """Keys and values of the positions so far, a pair a layer; with ``branches`` the next call reads trees."""
 
     keys_bhse: list[Tensor] = field(default_factory=list)
     values_bhse: list[Tensor] = field(default_factory=list)
+    branches: Branches | None = None
 
     @property
     def length(self) -> int:
@@ -94,6 +111,18 @@ class KeyValueCache:
         """Forget all positions from ``length`` on."""
         self.keys_bhse = [k_bhse[:, :, :length] for k_bhse in self.keys_bhse]
         self.values_bhse = [v_bhse[:, :, :length] for v_bhse in self.values_bhse]
+
+    def pick(self, rows: Tensor) -> None:
+        """Go on with these texts of the batch, in this order."""
+        self.keys_bhse = [k_bhse[rows] for k_bhse in self.keys_bhse]
+        self.values_bhse = [v_bhse[rows] for v_bhse in self.values_bhse]
+
+    def gather(self, kept_bs: Tensor) -> None:
+        """Go on with these positions of each text, in this order."""
+        index_b1s1 = kept_bs[:, None, :, None]
+        for layers in (self.keys_bhse, self.values_bhse):
+            for layer, x_bhse in enumerate(layers):
+                layers[layer] = x_bhse.gather(2, index_b1s1.expand(-1, x_bhse.shape[1], -1, x_bhse.shape[3]))
 
 
 class Transformer(LanguageModel):
@@ -126,11 +155,12 @@ class Transformer(LanguageModel):
     def features(self, tokens: Tensor, cache: KeyValueCache | None = None) -> Tensor:
         """Hidden states (b, t, d) that the last linear layer reads."""
         x_btd = self.embedding(tokens)
+        branches = cache.branches if cache else None
         start = cache.length if cache else 0
-        stop = start + x_btd.shape[1]
+        stop = start + x_btd.shape[1] if branches is None else int(branches.place_bt.max()) + 1
         if stop > self.config.max_length:
             raise UsageError(f"tokens reach position {stop}; max_length is {self.config.max_length}")
-        place_t = torch.arange(start, stop, device=tokens.device)
+        place_t = torch.arange(start, stop, device=tokens.device) if branches is None else branches.place_bt
         if self.positions is not None:
             x_btd = x_btd + self.positions(place_t)
         x_btd = self.passed(0, x_btd)
@@ -141,6 +171,11 @@ class Transformer(LanguageModel):
     def new_cache(self) -> KeyValueCache:
         """An empty cache."""
         return KeyValueCache()
+
+    @property
+    def reads_branches(self) -> bool:
+        """Whether its cache may have branches: not while something stands in for its attention, as a `cut` does."""
+        return not any("forward" in vars(block.attention) for block in self.blocks)
 
     def cut(self, cut: Cut) -> AbstractContextManager[None]:
         """While it lasts, attention to other positions passes on only the gradients that the cut lets through."""
@@ -180,6 +215,9 @@ class Attention(nn.Module):
         t = x_btd.shape[1]
         q_bhte, k_bhte, v_bhte = self.split(self.query_key_value(x_btd), place_t)
         k_bhse, v_bhse = cache.extend(layer, k_bhte, v_bhte) if cache else (k_bhte, v_bhte)
+        if cache and cache.branches is not None:
+            seen_b1ts = cache.branches.seen_bts[:, None]
+            return self.merge(F.scaled_dot_product_attention(q_bhte, k_bhse, v_bhse, attn_mask=seen_b1ts))
         s = k_bhse.shape[2]
         # with a cache, the queries are the last t of the s positions
         mask_ts = None if s == t or t == 1 else torch.ones(t, s, dtype=torch.bool, device=x_btd.device).tril(s - t)
@@ -204,7 +242,9 @@ def rotate(x_bhte: Tensor, place_t: Tensor) -> Tensor:
     # bfloat16 has 8 bits: of an angle at position 200 they leave no fraction, and 256 and 257 are one
     exact = torch.promote_types(x_bhte.dtype, torch.float32)
     rates = 10_000.0 ** (-torch.arange(half, device=x_bhte.device, dtype=exact) / half)
-    angles_te = place_t[:, None].to(exact) * rates
+    angles_te = place_t[..., None].to(exact) * rates
+    if place_t.dim() == 2:  # of branches: each text has its own
+        angles_te = angles_te[:, None]
     cos, sin = angles_te.cos().to(x_bhte.dtype), angles_te.sin().to(x_bhte.dtype)
     first, second = x_bhte[..., :half], x_bhte[..., half:]
     return torch.cat([first * cos - second * sin, first * sin + second * cos], dim=-1)
