@@ -128,30 +128,45 @@ def medusa_heads_lack_the_residual(to):
 
 def the_frozen_model_is_trained(to):
     to.method(ahead.Ahead, "__init__", lambda f, self, *given, frozen=False: f(self, *given))
+
+
 def nodes_see_those_before_them(to):
     def init(f, self, *arguments):
         f(self, *arguments)
         self.related_tt = self.related_tt.new_ones(self.related_tt.shape).tril()
+
     to.method(branching.TreeAttention, "__init__", init)
+
+
 def nodes_stand_behind_each_other(to):
     def init(f, self, *arguments):
         f(self, *arguments)
         self.depth_t = torch.arange(len(self.depth_t))
+
     to.method(branching.TreeAttention, "__init__", init)
+
+
 def the_first_nodes_are_kept(to):
     to.method(
         branching.TreeAttention,
         "keep",
         lambda f, self, chains: f(self, [range(1, 1 + len(chain)) for chain in chains]),
+    )
+
+
 def padding_is_kept(to):
     """A chain that ends above the deepest leaf is filled up with token 0, and goes on there if 0 is said."""
+
     def chain(f, tree, tokens, said, rule, eos):
         kept = f(tree, tokens, said, rule, eos)
         if len(kept) < tree.depth and int(said[kept[-1] if kept else 0]["next"]) == 0:
             tokens.append(0)
             kept = [*kept, len(tokens) - 1]
         return kept
+
     to.function(acceptance.accepted_chain, chain)
+
+
 def trees_grow_by_rank(to):
     to.function(trees._grown, lambda f, value, widths, nodes: f(lambda path: 1 / (1 + sum(path)), widths, nodes))
 

@@ -1,6 +1,4 @@
-"""Tasks of many shapes, and the small path-star ones that can be enumerated."""
-
-"""Path-star tasks of many shapes, the small ones that can be enumerated, and trees of candidates."""
+"""Tasks of many shapes, the small path-star ones that can be enumerated, and trees of candidates."""
 
 from __future__ import annotations
 
@@ -65,6 +63,7 @@ def induction_tasks(draw):
     return Induction(names, draw(st.integers(2, 60)), rate=rate, background=background, name_tokens=name_tokens)
 
 
+@st.composite
 def trees(draw, width=3, depth=4):
     """Trees of candidates, mostly ragged."""
     paths = st.lists(st.integers(0, width - 1), min_size=1, max_size=depth)
