@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ntp_theory.errors import UsageError
-from ntp_theory.sequence.models import HuggingFace
+from ntp_theory.sequence.models import Cut, HuggingFace
 from ntp_theory.testing import Table, TableModel
 from tests.sequence.decoding.references import NETWORKS
 
@@ -45,6 +45,20 @@ def test_forgotten_positions_have_no_influence(name, parts, convolution, seed):
             read = read[:, : max(settled, read.shape[1] - back)]
             cache.truncate(read.shape[1])
             settled = min(read.shape[1], settled + settle)
+
+
+@given(back=st.integers(0, 4), seed=st.integers(0, 100))
+def test_a_frozen_past_is_forgotten_too(back, seed):
+    """What another model has read in the model's place goes back, and on with other texts, along with it."""
+    model, past = NETWORKS["transformer"](4, 0), NETWORKS["transformer"](4, 1)
+    tokens = torch.randint(4, (2, 6), generator=torch.Generator().manual_seed(seed))
+    with model.asked(), model.cut(Cut(past=past)):
+        cache = model.new_cache()
+        model(tokens[:, :5], cache)
+        cache.truncate(5 - back)
+        cache.pick(torch.tensor([1, 1, 0]))
+        rest = tokens[[1, 1, 0], 5 - back :]
+        assert float((model(rest, cache) - model(tokens[[1, 1, 0]])[:, 5 - back :]).abs().max()) < 1e-10
 
 
 def test_a_recurrent_state_goes_back_only_as_far_as_it_kept():

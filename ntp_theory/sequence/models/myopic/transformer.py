@@ -67,6 +67,16 @@ class _PairOfCaches(KeyValueCache):
 
     past: KeyValueCache = field(default_factory=KeyValueCache)
 
+    def truncate(self, length: int) -> None:
+        """Forget all positions from ``length`` on."""
+        super().truncate(length)
+        self.past.truncate(length)
+
+    def pick(self, rows: Tensor) -> None:
+        """Go on with these texts of the batch, in this order."""
+        super().pick(rows)
+        self.past.pick(rows)
+
 
 class _Past(StandIn):
     """A frozen model that reads the same tokens first; what its attention reads is remembered."""
