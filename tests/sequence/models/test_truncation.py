@@ -50,7 +50,7 @@ def test_forgotten_positions_have_no_influence(name, parts, convolution, seed):
 @given(back=st.integers(0, 4), seed=st.integers(0, 100))
 def test_a_frozen_past_is_forgotten_too(back, seed):
     """What another model has read in the model's place goes back, and on with other texts, along with it."""
-    model, past = NETWORKS["transformer"](4, 0), NETWORKS["transformer"](4, 1)
+    model, past = NETWORKS["learned"](4, 0), NETWORKS["learned"](4, 1)
     tokens = torch.randint(4, (2, 6), generator=torch.Generator().manual_seed(seed))
     with model.asked(), model.cut(Cut(past=past)):
         cache = model.new_cache()
