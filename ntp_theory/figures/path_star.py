@@ -137,15 +137,19 @@ def plateaus(found: Mapping[tuple[int, int], Sequence[tuple[int, bool]]], most: 
         for place, degree in enumerate(sorted({d for d, _ in found})):
             color = (BLUE, ORANGE, GREEN, GREY)[place % 4]
             lengths = sorted(length for d, length in found if d == degree)
+            places = [length + 0.05 * place for length in lengths]
             middles = [
                 sorted(n for n, _ in found[degree, length])[len(found[degree, length]) // 2] for length in lengths
             ]
-            ax.plot(lengths, [n / 1000 for n in middles], color=color, label=f"d = {degree}")
-            for length in lengths:
+            ax.plot(places, [n / 1000 for n in middles], color=color, label=f"d = {degree}")
+            for x, length in zip(places, lengths, strict=True):
                 for n, left in found[degree, length]:
-                    ax.plot(length + 0.05 * place, n / 1000, "o" if left else "^", color=color, mfc="none")
+                    ax.plot(x, n / 1000, "o" if left else "^", color=color, mfc="none")
         ax.axhline(most / 1000, color=GREY, linestyle=":", label="given up")
-        ax.set(xlabel="path length l", ylabel="examples at 1/d, thousands", yscale="log")
+        ax.set(xlabel="path length l", ylabel="examples at 1/d, thousands")
+        ax.set_yscale("log", subs=(2, 5))
+        for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+            axis("{x:g}")
         ax.set_xticks(sorted({length for _, length in found}))
         ax.legend(loc="lower right")
     return ax
