@@ -118,8 +118,7 @@ PENDING: tuple[str, ...] = (
         "nonlinear-extension erratum-E16",
     ),
     *_names("geometry", "ufm-nuclear ufm-limit finite-part gram-collapse semantics saxe-dynamics"),
-    *(label for label in IMPLICIT_BIAS if label.startswith(("attention/", "capacity/"))),
-    *_names("classical", "perm cover-wendel"),
+    *(label for label in IMPLICIT_BIAS if label.startswith("attention/")),
     *_names(
         "pitfalls",
         "cpu-setting models results-paper results-factorization results-frydenlund in-weights public-code "

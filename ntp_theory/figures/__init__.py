@@ -1,6 +1,7 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
+from .noise import flip_rates
 from .panels import alignment, distance, four_panels, loss, norm
 from .path_star import accuracies, free_accuracies, path_star_answer, plateaus
 from .plane import embeddings, toy_figure
@@ -14,6 +15,7 @@ __all__ = [
     "cached_effects",
     "distance",
     "embeddings",
+    "flip_rates",
     "four_panels",
     "free_accuracies",
     "gap_by_position",
