@@ -1,4 +1,4 @@
-"""What the theory lets one read off data and decoders: robustness, meaning of the parts, what can never be said, capacity."""
+"""What one can read off data and decoders: tolerance of noise, meaning of the parts, what is ruled out, capacity."""
 
 from .capacity import JacobianRank, jacobian_rank
 from .exclusions import Excluded, Exclusions, exclusions

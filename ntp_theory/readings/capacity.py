@@ -2,8 +2,8 @@
 
 With k parameters, n contexts and V tokens the logits, centred in each context, move in at most ``min(k, n (V - 1))``
 dimensions. Distributions on the n contexts can be chosen freely near the present ones only if the Jacobian has rank
-``n (V - 1)``; so a model that fits any n distributions has ``n (V - 1) <= k`` (`capacity/jacobian-rank`). The rank is at
-most k less the directions in parameter space that change no logit, so it can stop growing well before n (V - 1) = k.
+``n (V - 1)``; so a model that fits any n distributions has ``n (V - 1) <= k`` (`capacity/jacobian-rank`). The rank is
+at most k less the directions in parameter space that change no logit, so it can stop growing well before that.
 """
 
 from __future__ import annotations

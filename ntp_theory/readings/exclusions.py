@@ -1,10 +1,10 @@
 """Which next tokens training rules out for ever, context by context, and how little or much the corpus says for it.
 
-A token that was never seen after a context, and that the data does not tie to those that were, gets probability 0 in the
-limit (`bias/any-data`): maximum likelihood knows no "not yet". The counts say how hasty that is. If the next token did
-not depend on the context, token v would have been expected ``n_j c_v / n`` times after a context seen n_j times, where
-c_v of the n next tokens are v: an absence is news only if that number is well above 1. And by Good and Turing the share
-of tokens that followed a context once estimates the probability that the next one is new there.
+A token that was never seen after a context, and that the data does not tie to those that were, gets probability 0 in
+the limit (`bias/any-data`): maximum likelihood knows no "not yet". The counts say how hasty that is. If the next token
+did not depend on the context, token v would have been expected ``n_j c_v / n`` times after a context seen n_j times,
+where c_v of the n next tokens are v: an absence is news only if that number is well above 1. And by Good and Turing the
+share of occurrences whose next token followed the context once estimates the probability that the next is new there.
 """
 
 from __future__ import annotations
@@ -211,7 +211,9 @@ def exclusions(data: NTPDataset, *, pattern: SupportPattern | None = None) -> Ex
     """
     as_dataset("data", data)
     if data.counts is None:
-        raise UsageError("data has no counts, which say where an absence comes from; make it with NTPDataset.from_counts")
+        raise UsageError(
+            "data has no counts, which say where an absence comes from; make it with NTPDataset.from_counts"
+        )
     own, counts = data.pattern, data.counts
     if pattern is None:
         pattern = extended_support(data).pattern

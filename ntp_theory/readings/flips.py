@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.special import betainc
 from torch import Tensor
 
@@ -156,14 +157,12 @@ def cap_share(distances: Tensor, size: float, dim: int) -> Tensor:
     return torch.from_numpy(np.asarray(0.5 * betainc((dim - 1) / 2, 0.5, beyond.numpy())))
 
 
-def _on_sphere(stream: np.random.Generator, count: int, dim: int, noise: Noise) -> np.ndarray:
+def _on_sphere(stream: np.random.Generator, count: int, dim: int, noise: Noise) -> NDArray[np.float64]:
     """Points (count, dim) on the unit sphere of the norm, uniform on its surface."""
-    if noise == "l2":
-        x = stream.standard_normal((count, dim))
-        return x / np.linalg.norm(x, axis=1, keepdims=True)
-    if noise == "l1":
-        x = stream.laplace(size=(count, dim))
-        return x / np.abs(x).sum(axis=1, keepdims=True)
-    x = stream.uniform(-1.0, 1.0, (count, dim))
-    x[np.arange(count), stream.integers(dim, size=count)] = stream.choice([-1.0, 1.0], count)
-    return x
+    if noise == "linf":
+        x = stream.uniform(-1.0, 1.0, (count, dim))
+        x[np.arange(count), stream.integers(dim, size=count)] = stream.choice([-1.0, 1.0], count)
+        return x
+    x = stream.standard_normal((count, dim)) if noise == "l2" else stream.laplace(size=(count, dim))
+    lengths: NDArray[np.float64] = np.linalg.norm(x, 2 if noise == "l2" else 1, axis=1, keepdims=True)
+    return x / lengths

@@ -2,8 +2,8 @@
 
 After context j, and among the tokens of its support alone, a decoder gives token z the probability
 ``softmax(W h_j restricted to S_j)_z``; log-odds of two tokens are differences of logits. On compatible data W*, and
-every decoder with the same part in F, gives exactly the corpus's conditionals. On other data no decoder does, and W* has
-the smallest cross-entropy among all. W_mm has equal logits on every support: it says nothing about how often.
+every decoder with the same part in F, gives exactly the corpus's conditionals. On other data no decoder does, and W* is
+a compromise. W_mm has equal logits on every support: it says nothing about how often.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Tokens that the theory cannot tell apart: those that follow the same contexts share a row of W_mm.
 
 The NTP-SVM depends on the supports alone, and exchanging two tokens that follow exactly the same contexts changes
-nothing; its solution is unique, so their rows are equal (`bias/svm-structure` ii). Their logits then grow alike for ever,
-and only the finite part, which knows how often each follows, tells them apart. Rows of W* are *not* equal as a rule.
+nothing; its solution is unique, so their rows are equal (`bias/svm-structure` ii). Their logits then grow alike for
+ever, and only the finite part, which knows how often each follows, tells them apart: rows of W* differ as a rule.
 """
 
 from __future__ import annotations

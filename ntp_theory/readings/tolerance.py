@@ -95,7 +95,7 @@ class NoiseTolerance:
         return inside, outside, _pair_radii(self.data, self.weights, self.noise, j, inside, outside)
 
     def closest_flip(self, context: int | None = None) -> Tensor:
-        """The noise (d,) that flips the nearest pair at a context: along ``w_v - w_y``, longer than the radius by 1e-12.
+        """The noise (d,) that flips the nearest pair at a context: along ``w_v - w_y``, 1e-12 longer than the radius.
 
         That it flips is decided in rationals; where rounding of the radius is larger, the excess is doubled until it
         does. So its size is a certified upper bound on the radius. 0 if an off-support token has overtaken already.
@@ -123,8 +123,8 @@ class NoiseTolerance:
     def lower_bound(self, norm: Literal["frobenius", "spectral"] = "frobenius") -> float:
         """What the margin alone guarantees in every context: ``margin(W) / (sqrt(2) ||W||)``, at most ``radius``.
 
-        For W_mm and the Frobenius norm it is ``gamma / sqrt(2)``; the spectral norm gives more. For noise in the max norm
-        it is divided by sqrt(d). 0 if W does not separate. Up to rounding.
+        For W_mm and the Frobenius norm it is ``gamma / sqrt(2)``; the spectral norm gives more. For noise in the max
+        norm it is divided by sqrt(d). 0 if W does not separate. Up to rounding.
 
         Raises
         ------
@@ -147,9 +147,10 @@ class NoiseTolerance:
         if math.isinf(self.radius):
             return "every token follows every context: no noise can flip anything"
         lines = [
-            f"no noise shorter than {self.radius:.6g} ({self.noise}) on any one embedding lets a token that never follows "
-            "overtake one that does (certified)",
-            f"the margin alone guarantees {self.lower_bound():.6g}, the spectral norm {self.lower_bound('spectral'):.6g}",
+            f"no noise shorter than {self.radius:.6g} ({self.noise}) on any one embedding lets a token that never "
+            "follows overtake one that does (certified)",
+            f"the margin alone guarantees {self.lower_bound():.6g}, "
+            f"by the spectral norm {self.lower_bound('spectral'):.6g}",
         ]
         for j in self.radii.argsort()[:limit].tolist():
             if math.isfinite(self.radii[j]):
@@ -281,7 +282,8 @@ def _clashes(data: NTPDataset) -> Iterator[tuple[int, Tensor]]:
 def _steepest(gap: Tensor, noise: Noise) -> Tensor:
     """The unit vector in the norm of the noise along which ``<gap, .>`` grows fastest."""
     if noise == "l2":
-        return gap / gap.norm()
+        along: Tensor = gap / gap.norm()
+        return along
     if noise == "linf":
         return gap.sign()
     unit, largest = torch.zeros_like(gap), int(gap.abs().argmax())
@@ -289,9 +291,7 @@ def _steepest(gap: Tensor, noise: Noise) -> Tensor:
     return unit
 
 
-def _pair_radii(
-    data: NTPDataset, weights: Tensor, noise: Noise, j: int, inside: Tensor, outside: Tensor
-) -> Tensor:
+def _pair_radii(data: NTPDataset, weights: Tensor, noise: Noise, j: int, inside: Tensor, outside: Tensor) -> Tensor:
     """Distances to the hyperplanes of context j, each rounded down.
 
     A sum of d products is off by at most d units of rounding of the sum of their absolute values, in any order, and a
@@ -304,8 +304,7 @@ def _pair_radii(
     logits, sizes = weights @ h, weights.abs() @ h.abs()
     margins = logits[inside][:, None] - logits[outside]
     slack = rounding * (sizes[inside][:, None] + sizes[outside]) + TINY * (1.0 + float(h.abs().sum()))
-    gaps = torch.cdist(
-        weights[inside], weights[outside], p=DUAL[noise], compute_mode="donot_use_mm_for_euclid_dist"
-    )
+    gaps = torch.cdist(weights[inside], weights[outside], p=DUAL[noise], compute_mode="donot_use_mm_for_euclid_dist")
     longest = gaps * (1.0 + rounding) + TINY * dim
-    return ((margins - slack).clamp(min=0.0) / longest) * (1.0 - rounding)
+    radii: Tensor = ((margins - slack).clamp(min=0.0) / longest) * (1.0 - rounding)
+    return radii

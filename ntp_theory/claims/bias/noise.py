@@ -34,8 +34,8 @@ def radius() -> Iterator[Check]:
     """The radius of each context against the definition in rationals; noise inside it and just outside."""
     found, right = _tolerance(), 0
     for j in range(found.data.num_contexts):
-        size = sum((Fraction(x) ** 2 for x in found.closest_flip(j).tolist()), Fraction(0))
-        right += Fraction(float(found.radii[j])) ** 2 <= _exact_square(found.weights, found.data, j) <= size
+        square = sum((Fraction(x) ** 2 for x in found.closest_flip(j).tolist()), Fraction(0))
+        right += Fraction(float(found.radii[j])) ** 2 <= _exact_square(found.weights, found.data, j) <= square
     contexts = found.data.num_contexts
     yield same(contexts, right, statement="contexts whose radius, squared, is between its bounds in rationals")
     loose = max(float(found.closest_flip(j).norm()) / float(found.radii[j]) for j in range(contexts))
@@ -74,11 +74,13 @@ def margin_and_radius() -> Iterator[Check]:
     for norm in ("frobenius", "spectral"):
         yield at_most(
             found.radius * (1 + 1e-12),
-            found.lower_bound(norm),  # type: ignore[arg-type]
+            found.lower_bound(norm),
             evidence="certified",
             statement=f"margin / (sqrt 2 ||W_mm||), {norm} norm, against the radius",
         )
-    yield at_most(radius_ceiling(found.data), found.radius, evidence="certified", statement="the ceiling of every decoder")
+    yield at_most(
+        radius_ceiling(found.data), found.radius, evidence="certified", statement="the ceiling of every decoder"
+    )
     two = NTPDataset([[2.0, 1.0], [1.0, -2.0], [-1.0, 1.0]], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     solution = solve_svm(two, tol=1e-12)
     yield at_most(

@@ -62,8 +62,8 @@ def ranks() -> Iterator[Check]:
 def linear_decoder() -> Iterator[Check]:
     """A linear decoder moves logits in (V - 1) rank H dimensions: it fits any m distributions exactly when rank H = m.
 
-    30 integer H, all ranks: rank of the map in rationals. Full supports with drawn counts: compatible, in integers, at d
-    = m in all of 10 draws, and at d = m - 1 in none.
+    30 integer H, all ranks: rank of the map in rationals. Full supports with drawn counts: compatible, in integers, at
+    d = m in all of 10 draws, and at d = m - 1 in none.
     """
     stream, wrong = np.random.default_rng(1), 0
     for _ in range(30):
@@ -75,7 +75,11 @@ def linear_decoder() -> Iterator[Check]:
             for w in range(v)
         ]
         expected = (v - 1) * rational.rank(rational.to_fractions(h))
-        numeric = jacobian_rank(lambda t, h=h, v=v: h @ t.view(v, -1).T, torch.ones(v * d, dtype=torch.float64))
+
+        def logits(theta: Tensor) -> Tensor:
+            return h @ theta.view(v, -1).T  # noqa: B023
+
+        numeric = jacobian_rank(logits, torch.ones(v * d, dtype=torch.float64))
         wrong += not expected == rational.rank(rows) == numeric.rank
     yield same(0, wrong, statement="of 30 maps whose rank is not (V - 1) rank H")
     for short, expected in ((0, 10), (1, 0)):
@@ -96,14 +100,16 @@ def _full_supports(stream: np.random.Generator, contexts: int, dim: int) -> NTPD
 def theta() -> Iterator[Check]:
     """With k parameters a one-layer transformer can fit of the order of k / (V - 1) contexts.
 
-    No more than k / (V - 1), by `capacity/jacobian-rank`. k = 594, V = 3, drawn weights: on half as many, drawn contexts
-    of six tokens, the logits move freely, so all distributions near the model's own are attained. That models of such a
+    No more than k / (V - 1), by `capacity/jacobian-rank`. k = 594, V = 3, drawn weights: on half as many contexts, of
+    six tokens, the logits move freely, so all distributions near the model's own are attained. That models of such a
     size are *trained* to the entropy is not checked.
     """
     model = Transformer(TransformerConfig(vocab_size=VOCAB, max_length=LENGTH, width=6, layers=1, heads=2, seed=1))
     every = torch.tensor(list(itertools.product(range(VOCAB), repeat=LENGTH)))
     half = sum(weight.numel() for weight in model.parameters()) // (2 * (VOCAB - 1))
-    found = model_jacobian_rank(model, every[torch.randperm(len(every), generator=torch.Generator().manual_seed(0))[:half]])
+    found = model_jacobian_rank(
+        model, every[torch.randperm(len(every), generator=torch.Generator().manual_seed(0))[:half]]
+    )
     yield same(half * (VOCAB - 1), found.rank, evidence="measured", statement=f"rank on {half} contexts: n (V - 1)")
     # rounding moves singular values by some units of the largest: the tolerance counts that many
     yield at_most(

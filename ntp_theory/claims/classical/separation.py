@@ -22,7 +22,7 @@ STEPS = 3000
 # Confidence of an interval, chosen before the draws.
 CONFIDENCE = 0.99
 
-# From e^-u of the relative margins u of the other classes (m, V), 0 for the class itself: losses by context, and forces.
+# From e^-u of the relative margins u of the other classes (m, V), 0 for the class itself: losses (m,) and forces.
 LOSSES: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
     "cross-entropy": lambda e: (torch.log1p(e.sum(1)), e / (1 + e.sum(1, keepdim=True))),
     "exponential": lambda e: (e.sum(1), e),
@@ -32,10 +32,10 @@ LOSSES: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
 
 @claim("classical/perm", source="2411.01350", evidence="measured")
 def perm() -> Iterator[Check]:
-    """Losses of relative margins with exponential tails have one implicit bias: cross-entropy, exponential, PairLogLoss.
+    """Three losses of relative margins have one implicit bias: cross-entropy, the exponential loss and PairLogLoss.
 
-    Gradient descent on three contexts and three classes with steps over the loss, to log t of about 60, t the sum of the
-    steps: from step 1500 to 3000 ``d W / d log t`` is W_mm for each loss, up to what inactive constraints still weigh.
+    Gradient descent on three contexts and three classes with steps over the loss, to log t of about 60, t the sum of
+    the steps: from step 1500 to 3000 ``dW / dlog t`` is W_mm for each loss, up to what inactive constraints weigh.
     """
     limit = predict(random(vocab_size=3, dim=4, num_contexts=3, support_size=1, rng=2))
     assert limit.direction is not None
