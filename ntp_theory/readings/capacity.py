@@ -31,7 +31,8 @@ class JacobianRank:
     singular_values : Tensor (min(k, n V),), float64
         Of the Jacobian of the centred logits, largest first. n of them are 0 but for rounding if k >= n V.
     tolerance : float
-        Singular values above it count: ``max(k, n V)`` units of rounding of the largest.
+        Singular values above it count: ``max(k, n V)`` units of rounding of the Frobenius norm of the Jacobian, not
+        centred.
     """
 
     num_parameters: int
@@ -116,11 +117,8 @@ def jacobian_rank(logits: Callable[[Tensor], Tensor], parameters: Tensor) -> Jac
     if not bool(torch.isfinite(sample).all()):
         raise UsageError("logits gave entries that are not finite")
 
-    def centred(theta: Tensor) -> Tensor:
-        found = logits(theta)
-        return (found - found.mean(1, keepdim=True)).flatten()
-
-    jacobian = torch.autograd.functional.jacobian(centred, parameters.detach())
-    values = torch.linalg.svdvals(jacobian)
-    tolerance = max(jacobian.shape) * torch.finfo(torch.float64).eps * float(values[0])
-    return JacobianRank(len(parameters), len(sample), sample.shape[1], values, tolerance)
+    jacobian = torch.autograd.functional.jacobian(logits, parameters.detach())
+    centred = (jacobian - jacobian.mean(1, keepdim=True)).flatten(0, 1)
+    # rounding is relative to the Jacobian before it was centred, however little is left of it
+    tolerance = max(centred.shape) * torch.finfo(torch.float64).eps * float(jacobian.norm())
+    return JacobianRank(len(parameters), len(sample), sample.shape[1], torch.linalg.svdvals(centred), tolerance)
