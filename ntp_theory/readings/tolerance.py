@@ -112,10 +112,14 @@ class NoiseTolerance:
         exact = self._margin(j, torch.zeros_like(self.weights[y]))
         if exact <= 0:
             return torch.zeros_like(self.weights[y])
-        gap = self.weights[y] - self.weights[v]
-        steepest, excess = _steepest(gap, self.noise), 2.0**-40
-        # exact / ||gap|| may be too small for a double
-        size = max(float(exact) / float(torch.linalg.vector_norm(gap, DUAL[self.noise])), torch.finfo(gap.dtype).tiny)
+        weights = _scaled(self.weights)
+        gap = weights[y] - weights[v]
+        at = int(gap.abs().argmax())
+        # margin over ||gap||, both in units of the largest entry of the gap, which is exact here
+        margin = float(exact / abs(Fraction(float(self.weights[y, at])) - Fraction(float(self.weights[v, at]))))
+        length = float(torch.linalg.vector_norm(gap / gap[at], DUAL[self.noise]))
+        size = max(margin / length, torch.finfo(gap.dtype).tiny)
+        steepest, excess = _steepest(gap / gap[at].abs(), self.noise), 2.0**-40
         while self._margin(j, found := -size * (1.0 + excess) * steepest) > 0:
             excess *= 2.0
         return found
@@ -132,8 +136,9 @@ class NoiseTolerance:
             If there is no such norm.
         """
         one_of("norm", norm, ("frobenius", "spectral"))
-        margins = self.data.pattern.margins(self.data.embeddings.double() @ self.weights.T)
-        length = (FROBENIUS if norm == "frobenius" else NAMES["spectral"]).value(self.weights)
+        weights = _scaled(self.weights)
+        margins = self.data.pattern.margins(self.data.embeddings.double() @ weights.T)
+        length = (FROBENIUS if norm == "frobenius" else NAMES["spectral"]).value(weights)
         if not length:
             return 0.0 if self.data.pattern.num_off_support else math.inf
         euclidean = max(float(margins.min()), 0.0) / (math.sqrt(2.0) * length)
@@ -279,6 +284,12 @@ def _clashes(data: NTPDataset) -> Iterator[tuple[int, Tensor]]:
         yield j, apart.nonzero()[:, 0] + j + 1
 
 
+def _scaled(weights: Tensor) -> Tensor:
+    """A power of 2 times W, with a largest entry near 1: radii have no scale, and products then do not overflow."""
+    exponent = torch.frexp(weights.abs().max()).exponent.clamp(-1000, 1000)
+    return torch.ldexp(weights, -exponent)
+
+
 def _steepest(gap: Tensor, noise: Noise) -> Tensor:
     """The unit vector in the norm of the noise along which ``<gap, .>`` grows fastest."""
     if noise == "l2":
@@ -298,8 +309,7 @@ def _pair_radii(data: NTPDataset, weights: Tensor, noise: Noise, j: int, inside:
     norm by d units of itself; twice that leaves room for the operations around them.
     """
     h, dim = data.embeddings[j].double(), data.dim
-    largest = weights.abs().max()
-    weights = torch.ldexp(weights, -torch.frexp(largest).exponent)  # radii have no scale: nothing overflows
+    weights = _scaled(weights)
     rounding = 2 * (dim + 4) * EPS
     logits, sizes = weights @ h, weights.abs() @ h.abs()
     margins = logits[inside][:, None] - logits[outside]

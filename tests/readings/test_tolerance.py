@@ -99,7 +99,8 @@ def test_scale_shift_and_rotation_leave_the_radius(draw):
     shifted = w + torch.randn(data.dim, generator=generator, dtype=torch.float64)
     scale = 1e-9 * (1 + float(w.abs().max()) * float(data.embeddings.abs().max()))
     for other in (
-        noise_tolerance(2.0**-300 * w, data),
+        noise_tolerance(2.0**-700 * w, data),
+        noise_tolerance(2.0**700 * w, data),
         noise_tolerance(shifted, data),
         noise_tolerance(w @ q.T, turned),
     ):
@@ -133,6 +134,19 @@ def test_orthonormal_one_hot_data_the_frobenius_bound_is_loose_by_a_root(size):
     assert found.radius == pytest.approx(math.sqrt(0.5), rel=1e-12)
     assert found.lower_bound() == pytest.approx(math.sqrt(0.5 / (size - 1)), rel=1e-12)
     assert found.lower_bound("spectral") == pytest.approx(math.sqrt(0.5), rel=1e-12)
+
+
+@pytest.mark.parametrize("exponent", [-700, 0, 700])
+@pytest.mark.parametrize("noise", NOISES)
+def test_decoders_of_any_size_have_their_closest_flip(exponent, noise):
+    data = NTPDataset([[3.0, 1.0], [-1.0, 4.0]], torch.eye(2))
+    found = noise_tolerance(2.0**exponent * torch.tensor([[2.0, -1.0], [-1.0, 2.0]]).double(), data, noise=noise)
+    flip = found.closest_flip(0)
+    assert overtaken(found, 0, flip)
+    # <(3, -3), (3, 1)> = 6, over the dual norm of (3, -3)
+    expected = 6 / {"l1": 3.0, "l2": 3 * math.sqrt(2), "linf": 6.0}[noise]
+    assert SIZE[noise](fractions(flip)) == pytest.approx(expected, rel=1e-11)
+    assert found.lower_bound("spectral") > 0
 
 
 def test_ties_count_and_count_for_ever():
