@@ -172,8 +172,11 @@ class NoiseTolerance:
         return whole("context", context, at_least=0, at_most=self.data.num_contexts - 1)
 
     def _sides(self, j: int) -> tuple[Tensor, Tensor]:
-        mask = self.data.pattern.select(torch.tensor([j], device=self.weights.device)).mask()[0]
-        return mask.nonzero()[:, 0], (~mask).nonzero()[:, 0]
+        pattern = self.data.pattern
+        inside = pattern.tokens[pattern.starts[j] : pattern.starts[j] + pattern.sizes[j]]
+        off = torch.ones(self.data.vocab_size, dtype=torch.bool, device=inside.device)
+        off[inside] = False
+        return inside, off.nonzero()[:, 0]
 
     def _margin(self, j: int, noise: Tensor) -> Fraction:
         """By how much the pair of context j is apart under the noise."""

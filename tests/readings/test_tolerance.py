@@ -10,11 +10,11 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ntp_theory import NTPDataset, solve_svm
+from ntp_theory import NTPDataset, predict, solve_svm
 from ntp_theory.errors import UsageError
 from ntp_theory.readings import flip_bounds, flip_rate, noise_tolerance, radius_ceiling
 from ntp_theory.readings.flips import cap_share
-from ntp_theory.testing import datasets, decoders, separating_directions
+from ntp_theory.testing import datasets, datasets_of_case, decoders, separating_directions
 
 NOISES = ("l1", "l2", "linf")
 # Entries for the sums in which a vector is measured, by norm.
@@ -116,6 +116,19 @@ def test_margins_guarantee_and_the_data_limits(draw, noise):
     assert 0 < frobenius <= spectral * (1 + 1e-9)
     assert spectral <= float(found.closest_flip().norm(p={"l1": 1, "l2": 2, "linf": math.inf}[noise])) * (1 + 1e-9)
     assert found.radius <= radius_ceiling(data, noise=noise) * (1 + 1e-12)
+
+
+@given(datasets_of_case("separable-compatible"))
+def test_training_ends_at_the_radii_of_the_direction(data):
+    limit = predict(data)
+    radii = noise_tolerance(limit.direction, data).radii
+    reach = 1e6
+    found = noise_tolerance(limit.finite + reach * limit.direction, data).radii
+    # a radius is <g, h> / ||g||; unit vectors move by 2 ||change|| / ||g||, and ||g|| >= reach / ||h|| as margins are >= 1
+    lengths, finite = data.embeddings.norm(dim=1), radii.isfinite()
+    moved = 2 * math.sqrt(2) * float(limit.finite.norm()) * lengths**2 / reach
+    assert torch.equal(finite, found.isfinite())
+    assert bool(((found - radii).abs() <= 1.01 * moved + 1e-9 * lengths)[finite].all())
 
 
 @given(datasets("independent", max_contexts=4, max_vocab_size=2))
