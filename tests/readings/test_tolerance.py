@@ -124,7 +124,7 @@ def test_training_ends_at_the_radii_of_the_direction(data):
     radii = noise_tolerance(limit.direction, data).radii
     reach = 1e6
     found = noise_tolerance(limit.finite + reach * limit.direction, data).radii
-    # a radius is <g, h> / ||g||; unit vectors move by 2 ||change|| / ||g||, and ||g|| >= reach / ||h|| as margins are >= 1
+    # <g, h> / ||g||: unit vectors move by 2 ||change|| / ||g||, and ||g|| >= reach / ||h||, as margins are >= 1
     lengths, finite = data.embeddings.norm(dim=1), radii.isfinite()
     moved = 2 * math.sqrt(2) * float(limit.finite.norm()) * lengths**2 / reach
     assert torch.equal(finite, found.isfinite())
