@@ -4,7 +4,7 @@ Theory predicts (`predict`), optimisation measures (`descend`), the library comp
 carries its proof.
 """
 
-from . import claims, construct, distributed, errors, loss, subspace
+from . import claims, construct, distributed, errors, loss, readings, subspace
 from ._version import __version__
 from .checks import Check
 from .compare import Comparison, compare
@@ -66,6 +66,7 @@ __all__ = [
     "generic_rank",
     "loss",
     "predict",
+    "readings",
     "regularization_path",
     "separability_probability",
     "solve_svm",

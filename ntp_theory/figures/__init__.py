@@ -4,6 +4,7 @@ from .geometry import grams, modes, slopes
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
 from .memory import memory_by_heads
 from .multi_token import choice_points, head_floors, law_beside_samples
+from .noise import flip_rates
 from .panels import alignment, distance, four_panels, loss, norm
 from .path_star import accuracies, free_accuracies, path_star_answer, plateaus
 from .plane import embeddings, toy_figure
@@ -19,6 +20,7 @@ __all__ = [
     "choice_points",
     "distance",
     "embeddings",
+    "flip_rates",
     "four_panels",
     "free_accuracies",
     "gap_by_position",

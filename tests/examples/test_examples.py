@@ -14,6 +14,7 @@ SMALL = {
     "four_panels": {"steps": 200},
     "toy_embeddings": {"steps": 200},
     "text_to_prediction": {"contexts": 4, "tokens": 8, "dim": 8, "patience": 10.0},
+    "readings": {"contexts": 6, "tokens": 40, "dim": 8, "draws": 600},
     "exact_certificates": {"contexts": 60, "tokens": 30, "dim": 16},
     "separability_phase_diagram": {"again": [(2, 1, 40, 28), (3, 2, 12, 11)]},
     "three_regimes": {"path_length": 3, "share": 0.01},

@@ -18,6 +18,7 @@ from ...margin import SVMSolution, solve_svm
 from ...subspace import data_subspace
 from ..registry import at_most, claim, close, same, shared
 from . import definitions as define
+from .noise import margin_and_radius, radius, shared_rows
 from .shared import a2, lemma5, tiny
 
 # Relative duality gap asked of the solvers; the objective is 1-strongly convex, so ||W - W_mm|| <= sqrt(tol) ||W||,
@@ -37,7 +38,9 @@ def ntp_svm() -> Iterator[Check]:
     """W_mm, the smallest separating decoder, is one point; its direction has the largest margin, 1/||W_mm||.
 
     Instance A2: the numbers of constraints; W_mm by our dual method and by cvxpy, each within its certified
-    distance of the optimum and so of the other; no random competitor has a larger margin.
+    distance of the optimum and so of the other; no random competitor has a larger margin. Read as tolerance of noise in
+    the embeddings: radii, no flip inside them and one just outside, at least margin / sqrt 2. They are not what W_mm
+    maximises: an integer decoder for three tokens has a smaller margin and a larger radius.
     """
     data = a2().data
     yield same(200, data.pattern.num_off_support, statement="inequalities, m V - sum S_j")
@@ -70,6 +73,8 @@ def ntp_svm() -> Iterator[Check]:
         rival = space.project_complement(ours.direction + noise)
         best = max(best, define.smallest_margin(rival, data) / float(rival.norm()))
     yield at_most(ours.margin, best, evidence="certified", statement="largest margin of 50 competitors near W_mm")
+    yield from radius()
+    yield from margin_and_radius()
 
 
 @claim("bias/direction-certificate", source="derived (D5)", evidence="certified")
@@ -165,7 +170,7 @@ def svm_structure() -> Iterator[Check]:
     """W_mm has column sums 0, ignores probabilities, follows rotation, scale and token order; orthonormal: closed form.
 
     (i)-(v) on small instances within the certified distance of the computed W_mm; (vi) is decided in rationals by
-    the optimality conditions, and the solver agrees.
+    the optimality conditions, and the solver agrees. On a real text: groups of tokens with equal rows.
     """
     limit = tiny()
     data, w, bound = limit.data, limit.svm.direction, limit.svm.distance_bound()
@@ -205,6 +210,7 @@ def svm_structure() -> Iterator[Check]:
             DISTANCE, other.distance_bound() / other.norm, evidence="certified", statement=f"{name}: relative bound"
         )
     yield from _orthonormal()
+    yield from shared_rows()
 
 
 def _toy_difference() -> Tensor:
