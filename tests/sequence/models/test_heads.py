@@ -332,6 +332,7 @@ TRUNK = TRUNKS["learned"](V, 0)
         (lambda: MedusaHeads(8, V, 0), "num_heads is 0"),
         (lambda: MedusaHeads(8, V, 1, layers=0), "layers is 0"),
         (lambda: MedusaHeads(8, V, 1, head=torch.nn.Linear(V, 8)), "it must be a Linear layer from 8 to 5"),
+        (lambda: MedusaHeads(8, V, 1, head="random"), "head is random; it must be a Linear layer"),
         (lambda: MedusaModel(TRUNK, torch.nn.Linear(2, 2)), "heads is Linear; it must be MedusaHeads"),
         (lambda: MedusaModel(TRUNK, MedusaHeads(8, V, 1)), r"heads has unembeddings \(5, 8\)"),
     ],
@@ -339,6 +340,11 @@ TRUNK = TRUNKS["learned"](V, 0)
 def test_what_is_refused(make, message):
     with pytest.raises(UsageError, match=message):
         make()
+
+
+def test_medusa_heads_come_to_the_precision_of_the_trunk():
+    model = MedusaModel(TRUNKS["rotary"](V, 0), MedusaHeads(16, V, 2))
+    assert model.future(tokens_of(1, 4)).dtype == torch.float64
 
 
 def test_medusa_is_behind_the_trunk():
