@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from .typical import typical_threshold
 __all__ = ["Acceptance", "Greedy", "Typical", "accepted_chain", "acceptance_for"]
 
 
+@runtime_checkable
 class Acceptance(Protocol):
     """A rule for the tokens behind one node."""
 
@@ -90,7 +91,7 @@ class Typical:
 
 def acceptance_for(acceptance: str | Acceptance) -> Acceptance:
     """A rule by its name, or as it is."""
-    if not isinstance(acceptance, str):
+    if isinstance(acceptance, Acceptance):
         return acceptance
     rules: dict[str, Acceptance] = {"greedy": Greedy(), "typical": Typical()}
     one_of("acceptance", acceptance, rules)

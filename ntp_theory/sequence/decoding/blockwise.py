@@ -71,12 +71,12 @@ def self_speculative(
     (True, True)
     """
     whole("max_new_tokens", max_new_tokens, at_least=1)
-    prompts = prompts_of(prompt)
+    prompts = prompts_of(prompt, model.head.out_features)
     if eos is not None:
         whole("eos", eos, at_least=0, at_most=model.head.out_features - 1)
     reader = _reader(model, prompts, heads)
     said = reader.first()
-    texts = Texts(len(prompts), max_new_tokens, eos, len(said[0]) - 1)
+    texts = Texts(prompts, max_new_tokens, eos, len(said[0]) - 1)
     proposals: list[list[int]] = []
     for row, (token, *behind) in zip(texts.rows, (one.tolist() for one in said), strict=True):
         row.append(token)

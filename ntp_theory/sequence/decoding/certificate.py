@@ -14,7 +14,7 @@ from ...errors import UsageError
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
 from .branching import branch_reader
-from .reading import prompts_of
+from .reading import checked_tokens, prompts_of
 from .trees import Tree
 
 __all__ = ["MarginCertificate", "margin_certificate"]
@@ -96,11 +96,12 @@ def margin_certificate(
     >>> margin_certificate(model, prompt, greedy(model, prompt, 9), block=3).uncertified
     0
     """
-    prompts = prompts_of(prompt)
+    prompts = prompts_of(prompt, model.head.out_features)
     if not isinstance(block, Tree):
         whole("block", block, at_least=1)
-    if tokens.dim() != 2 or len(tokens) != len(prompts) or tokens.shape[1] == 0:
-        raise UsageError(f"tokens has shape {tuple(tokens.shape)}; it must be ({len(prompts)}, n) with n >= 1")
+    checked_tokens("tokens", tokens, model.head.out_features)
+    if len(tokens) != len(prompts):
+        raise UsageError(f"tokens has shape {tuple(tokens.shape)}; it must be ({len(prompts)}, n)")
     by_one = _by_chain(model, prompts, tokens, 1)
     by_block = (_by_tree if isinstance(block, Tree) else _by_chain)(model, prompts, tokens, block)  # type: ignore[arg-type]
     error = float((by_one - by_block).abs().max())
@@ -147,4 +148,4 @@ def _by_tree(model: LanguageModel, prompts: Tensor, tokens: Tensor, tree: Tree) 
         reader.keep([known] * len(rest))
         found += [[answers[number] for answers in said] for number in (0, *known)]
         rest = [row[1 + len(known) :] for row in rest]
-    return torch.from_numpy(np.array(found)).transpose(0, 1)
+    return torch.from_numpy(np.array(found)).transpose(0, 1).to(prompts.device)

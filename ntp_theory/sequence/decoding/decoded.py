@@ -66,11 +66,11 @@ class Decoded:
 class Texts:
     """New tokens of a batch of texts while they grow by blocks, each to a limit or to its end-of-sequence token."""
 
-    def __init__(self, count: int, limit: int, eos: int | None, places: int) -> None:
-        self.rows: list[list[int]] = [[] for _ in range(count)]
+    def __init__(self, prompts: Tensor, limit: int, eos: int | None, places: int) -> None:
+        self.rows: list[list[int]] = [[] for _ in prompts]
         self.limit, self.eos = limit, eos
         self.drafted, self.kept = [0] * places, [0] * places
-        self.turns = count  # over the prompts
+        self.turns, self.device = len(prompts), prompts.device  # a turn over each prompt
 
     def open(self) -> list[int]:
         """The numbers of the texts that go on."""
@@ -103,4 +103,5 @@ class Texts:
         fill = 0 if self.eos is None else self.eos
         tokens = [row + [fill] * (max(lengths) - len(row)) for row in self.rows]
         passes = (target_passes, draft_passes, self.turns)
-        return Decoded(torch.tensor(tokens), torch.tensor(lengths), *passes, tuple(self.drafted), tuple(self.kept))
+        found, counts = (torch.tensor(values, device=self.device) for values in (tokens, lengths))
+        return Decoded(found, counts, *passes, tuple(self.drafted), tuple(self.kept))

@@ -10,7 +10,8 @@ from torch import Tensor
 from ...doors import whole
 from ...errors import UsageError
 from ..models.embedding import LanguageModel
-from .reading import foresight
+from .reading import checked_tokens, foresight
+from .trees import checked_ranks
 
 __all__ = ["best_tokens", "head_ranks", "rank_accuracies"]
 
@@ -54,7 +55,8 @@ def head_ranks(
     >>> head_ranks(model, torch.tensor([[0, 0, 3, 1, 2, 4]]), heads=heads).squeeze(1).tolist()
     [0, 1, 2, 4]
     """
-    if tokens.dim() != 2 or tokens.shape[1] < 2:
+    checked_tokens("tokens", tokens, model.head.out_features)
+    if tokens.shape[1] < 2:
         raise UsageError(f"tokens has shape {tuple(tokens.shape)}; it must be (b, t) with t >= 2")
     whole("start", start, at_least=1, at_most=tokens.shape[1] - 1)
     trunk, logits = foresight(model, heads)
@@ -89,4 +91,4 @@ def rank_accuracies(ranks: Tensor, width: int) -> Tensor:
     [[0.75, 0.25], [0.25, 0.5]]
     """
     whole("width", width, at_least=1)
-    return (ranks[..., None] == torch.arange(width, device=ranks.device)).double().mean(0)
+    return (checked_ranks(ranks)[..., None] == torch.arange(width, device=ranks.device)).double().mean(0)

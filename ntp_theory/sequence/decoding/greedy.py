@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from ...doors import whole
-from ...errors import UsageError
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
+from .reading import prompts_of
 
 __all__ = ["greedy"]
 
@@ -41,15 +41,7 @@ def greedy(model: LanguageModel, prompt: Tensor | Batch, max_new_tokens: int) ->
     torch.Size([1, 3])
     """
     whole("max_new_tokens", max_new_tokens, at_least=1)
-    prompts = prompt.prompts if isinstance(prompt, Batch) else prompt
-    if not isinstance(prompts, Tensor) or prompts.dtype != torch.int64 or 0 in prompts.shape:
-        found = f"{tuple(prompts.shape)}, {prompts.dtype}" if isinstance(prompts, Tensor) else type(prompts).__name__
-        raise UsageError(f"prompt is {found}; it must be a Tensor of at least one token, torch.int64")
-    if not 0 <= int(prompts.min()) <= int(prompts.max()) < model.head.out_features:
-        raise UsageError(
-            f"prompt has tokens from {int(prompts.min())} to {int(prompts.max())}; "
-            f"the model's are 0 to {model.head.out_features - 1}"
-        )
+    prompts = prompts_of(prompt, model.head.out_features)
     cache = model.new_cache()
     with model.asked():
         said = [model(prompts, cache)[:, -1:].argmax(-1)]

@@ -93,8 +93,8 @@ def medusa(
     (True, True)
     """
     whole("max_new_tokens", max_new_tokens, at_least=1)
-    prompts = prompts_of(prompt)
     vocab_size = model.head.out_features
+    prompts = prompts_of(prompt, vocab_size)
     if eos is not None:
         whole("eos", eos, at_least=0, at_most=vocab_size - 1)
     if not isinstance(tree, Tree):
@@ -105,7 +105,7 @@ def medusa(
     trunk, logits = foresight(model, heads)
     reader = branch_reader(model, prompts, tree, trunk, lambda states: _said(logits(states), tree, rule))
     said = reader.first()
-    texts = Texts(len(prompts), max_new_tokens, eos, tree.depth)
+    texts = Texts(prompts, max_new_tokens, eos, tree.depth)
     for row, one in zip(texts.rows, said, strict=True):
         row.append(int(one["next"]))
     best = [one["best"].tolist() for one in said]

@@ -14,11 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ...doors import check_function
 from ...errors import UsageError
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
 
-__all__ = ["Cached", "ExactModel", "Reader", "foresight", "laws_of", "prompts_of"]
+__all__ = ["Cached", "ExactModel", "Reader", "checked_tokens", "foresight", "laws_of", "prompts_of"]
 
 Rows = Sequence[Sequence[int] | None]
 
@@ -62,14 +63,23 @@ def foresight(
     Raises
     ------
     UsageError
-        If there are no heads, and the model has none of its own.
+        If there are no heads, and the model has none of its own; when they are asked, if they give other shapes.
     """
     if heads is None:
         future: Any = getattr(model, "future", None)
         if future is None:
             raise UsageError(f"heads is None; {type(model).__name__} has no heads of its own (future)")
         return future, lambda logits_btnv: logits_btnv
-    return model.features, lambda x_btd: torch.cat([model.head(x_btd)[:, :, None], heads(x_btd)], dim=2)
+    check_function("heads", heads)
+
+    def logits(x_btd: Tensor) -> Tensor:
+        next_btv, behind = model.head(x_btd), heads(x_btd)
+        b, t, v = next_btv.shape
+        if behind.dim() != 4 or (*behind.shape[:2], behind.shape[3]) != (b, t, v):
+            raise UsageError(f"heads gives {tuple(behind.shape)}; it must be logits (b, t, n, v), ({b}, {t}, n, {v})")
+        return torch.cat([next_btv[:, :, None], behind], dim=2)
+
+    return model.features, logits
 
 
 def _law(logits_btv: Tensor, temperature: float) -> NDArray[np.float64]:
@@ -79,6 +89,8 @@ def _law(logits_btv: Tensor, temperature: float) -> NDArray[np.float64]:
         laws_btv = torch.zeros_like(logits_btv).scatter_(-1, logits_btv.argmax(-1, keepdim=True), 1.0)
     else:
         laws_btv = (logits_btv / temperature).softmax(-1)
+        if laws_btv.isnan().any():
+            raise UsageError("a model gives logits that are not finite; there is no law to draw from")
     return laws_btv.cpu().numpy()
 
 
@@ -199,16 +211,24 @@ class _Exact:
         return certain
 
 
-def prompts_of(prompt: Tensor | Batch) -> Tensor:
+def prompts_of(prompt: Tensor | Batch, vocab_size: int) -> Tensor:
     """The tokens of a prompt.
 
     Raises
     ------
     UsageError
-        If they are not (b, p) or (b, p, s), with at least one token.
+        If they are not (b, p) or (b, p, s), with at least one token, all of them of the vocabulary.
     """
-    prompts = prompt.prompts if isinstance(prompt, Batch) else prompt
-    if not isinstance(prompts, Tensor) or prompts.dim() not in (2, 3) or 0 in prompts.shape:
-        shape = tuple(prompts.shape) if isinstance(prompts, Tensor) else type(prompts).__name__
-        raise UsageError(f"prompt is {shape}; it must be a tensor (b, p) or (b, p, s) with at least one token")
-    return prompts
+    return checked_tokens("prompt", prompt.prompts if isinstance(prompt, Batch) else prompt, vocab_size, (2, 3))
+
+
+def checked_tokens(name: str, tokens: Tensor, vocab_size: int, dims: Sequence[int] = (2,)) -> Tensor:
+    """Tokens, held against the shape (b, p), or also (b, p, s), and the vocabulary."""
+    if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64 or tokens.dim() not in dims or 0 in tokens.shape:
+        found = f"{tuple(tokens.shape)}, {tokens.dtype}" if isinstance(tokens, Tensor) else type(tokens).__name__
+        shapes = " or ".join(("(b, p)", "(b, p, s)")[: len(dims)])
+        raise UsageError(f"{name} is {found}; it must be a Tensor {shapes} of at least one token, torch.int64")
+    low, high = int(tokens.min()), int(tokens.max())
+    if not 0 <= low <= high < vocab_size:
+        raise UsageError(f"{name} has tokens from {low} to {high}; the model's are 0 to {vocab_size - 1}")
+    return tokens

@@ -86,7 +86,8 @@ def speculative_sample(
     whole("gamma", gamma, at_least=1)
     nonnegative("temperature", temperature)
     one_of("verification", verification, VERIFICATIONS)
-    prompts, v = prompts_of(prompt), _vocab_size("target", target)
+    v = _vocab_size("target", target)
+    prompts = prompts_of(prompt, v)
     if _vocab_size("draft", draft) != v:
         raise UsageError(f"draft has {_vocab_size('draft', draft)} tokens; it must have those of target, {v}")
     if eos is not None:
@@ -94,7 +95,7 @@ def speculative_sample(
     choices = rng if isinstance(rng, Choices) else Sampled(rng)
     verify = VERIFICATIONS[verification]
     large, small = laws_of(target, prompts, temperature), laws_of(draft, prompts, temperature)
-    texts = Texts(len(prompts), max_new_tokens, eos, gamma)
+    texts = Texts(prompts, max_new_tokens, eos, gamma)
     for row, first in zip(texts.rows, large.first(), strict=True):
         row.append(choices.draw(first))
     while live := texts.open():

@@ -16,7 +16,7 @@ from torch import Tensor
 from ...doors import whole
 from ...errors import UsageError
 
-__all__ = ["Path", "Tree"]
+__all__ = ["Path", "Tree", "checked_ranks"]
 
 Path = tuple[int, ...]
 """The node below the text whose k-th token is the best of head k, number 0, or its second, or another."""
@@ -57,10 +57,11 @@ class Tree:
     paths: tuple[Path, ...]
 
     def __init__(self, paths: Iterable[Sequence[int]]) -> None:
-        given = [tuple(path) for path in paths]
-        for path in given:
-            if not path or any(type(rank) is not int or rank < 0 for rank in path):
-                raise UsageError(f"paths has {path}; it must be of ranks, whole numbers from 0 on, at least one")
+        given = []
+        for path in paths:
+            if not isinstance(path, Sequence) or not path or any(type(rank) is not int or rank < 0 for rank in path):
+                raise UsageError(f"paths has {path!r}; it must be of ranks, whole numbers from 0 on, at least one")
+            given.append(tuple(path))
         nodes = {path[:k] for path in given for k in range(1, len(path) + 1)}
         if not nodes:
             raise UsageError("paths is empty; a tree must have at least one node")
@@ -130,7 +131,7 @@ class Tree:
         >>> Tree.from_ranks(torch.tensor([[0, 1], [0, 1], [1, 0]]), 3).paths
         ((0,), (1,), (0, 1))
         """
-        rows = [tuple(row) for row in ranks.tolist()]
+        rows = [tuple(row) for row in checked_ranks(ranks).tolist()]
         counts: dict[Path, int] = {}
         for row in rows:
             for k in range(1, len(row) + 1):
@@ -200,8 +201,7 @@ class Tree:
         >>> Tree([(0, 1), (1,)]).lengths(torch.tensor([[0, 1], [0, 0], [1, 0], [2, 0]])).tolist()
         [2, 1, 1, 0]
         """
-        if ranks.dim() != 2 or ranks.shape[1] < self.depth:
-            raise UsageError(f"ranks has shape {tuple(ranks.shape)}; it must be (N, n) with n >= {self.depth}")
+        checked_ranks(ranks, self.depth)
         # at every depth at most one node is right
         right = [(ranks[:, : len(path)] == torch.tensor(path, device=ranks.device)).all(1) for path in self.paths]
         return torch.stack(right).sum(0)
@@ -226,9 +226,23 @@ def _grown(value: Callable[[Path], Any], widths: Sequence[int], nodes: int) -> l
     return found[1:]
 
 
+def checked_ranks(ranks: Tensor, heads: int = 1) -> Tensor:
+    """Ranks of one text position or more, under so many heads or more."""
+    if not isinstance(ranks, Tensor) or ranks.dtype != torch.int64 or ranks.dim() != 2 or 0 in ranks.shape:
+        found = f"{tuple(ranks.shape)}, {ranks.dtype}" if isinstance(ranks, Tensor) else type(ranks).__name__
+        raise UsageError(f"ranks is {found}; it must be a Tensor (N, n) with N >= 1 and n >= {heads}, torch.int64")
+    if ranks.shape[1] < heads:
+        raise UsageError(f"ranks has shape {tuple(ranks.shape)}; it must be (N, n) with n >= {heads}")
+    if ranks.min() < 0:
+        raise UsageError(f"ranks has {int(ranks.min())}; they count from 0, the likeliest token")
+    return ranks
+
+
 def _rows(accuracies: Sequence[Sequence[Any]] | Tensor) -> list[list[Any]]:
-    rows = accuracies.tolist() if isinstance(accuracies, Tensor) else [list(row) for row in accuracies]
+    rows: list[Any] = accuracies.tolist() if isinstance(accuracies, Tensor | np.ndarray) else list(accuracies)
     # each row is a mean of indicators of which one at most is 1
-    if not rows or any(not row or min(row) < 0 or sum(row) > 1 + 1e-9 for row in rows):
+    if not rows or not all(
+        isinstance(row, Sequence) and row and all(share >= 0 for share in row) and sum(row) <= 1 + 1e-9 for row in rows
+    ):
         raise UsageError(f"accuracies is {accuracies}; it must be rows of shares, each with a sum of at most 1")
     return rows

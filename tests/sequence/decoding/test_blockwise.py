@@ -135,6 +135,11 @@ def test_no_more_positions_than_greedy_needs():
         ({"heads": None}, "heads is None; TableModel has no heads of its own"),
         ({"eos": 3}, "eos is 3"),
         ({"prompt": torch.zeros(3)}, r"prompt is \(3,\)"),
+        ({"prompt": PROMPT.double()}, r"prompt is \(1, \d\), torch.float64; .* torch.int64"),
+        ({"prompt": torch.tensor([[0, -1]])}, "prompt has tokens from -1 to 0; the model's are 0 to 2"),
+        ({"heads": 2}, "heads is 2; it must be a function"),
+        ({"heads": lambda x: x}, r"heads gives \(1, 1, \d+\); it must be logits \(b, t, n, v\), \(1, 1, n, 3\)"),
+        ({"heads": lambda x: x[:, :, None, :1]}, r"heads gives \(1, 1, 1, 1\)"),
     ],
 )
 def test_doors(options, message):

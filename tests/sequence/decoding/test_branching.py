@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from ntp_theory.errors import UsageError
 from ntp_theory.sequence.decoding import Tree
 from ntp_theory.sequence.decoding.branching import Chains, TreeAttention, branch_reader
-from ntp_theory.sequence.models import Cut
+from ntp_theory.sequence.models import Cut, LayerHeads
 from ntp_theory.testing import Table, TableModel
 from tests.sequence.decoding.references import NETWORKS
 from tests.sequence.strategies import trees
 
-MODELS = NETWORKS | {"table": lambda v, seed: TableModel(Table.random(v, 2, rng=seed))}
+MODELS = NETWORKS | {
+    "table": lambda v, seed: TableModel(Table.random(v, 2, rng=seed)),
+    # the next token passes through the layers of both heads
+    "rotary heads": lambda v, seed: LayerHeads(NETWORKS["rotary"](v, seed), 2, arrangement="anticausal"),
+    "mamba heads": lambda v, seed: LayerHeads(NETWORKS["mamba"](v, seed), 2, arrangement="anticausal"),
+}
 READERS = [
     ("learned", TreeAttention),
     ("rotary", TreeAttention),
@@ -24,8 +29,11 @@ READERS = [
     ("rotary", Chains),
     ("mamba", Chains),
     ("table", Chains),
+    ("rotary heads", TreeAttention),
+    ("rotary heads", Chains),
+    ("mamba heads", Chains),
 ]
-# the roundings of two layers of sums of at most 64 terms, with logits of order 1
+# the roundings of two to four layers of sums of at most 64 terms, with logits of order 1
 ROUNDING = 1e-12
 
 

@@ -76,7 +76,9 @@ def test_double_precision_certifies_networks(name, seed, block):
     [
         ({"block": 0}, "block is 0"),
         ({"tokens": torch.zeros(2, 3, dtype=torch.int64)}, r"tokens has shape \(2, 3\); it must be \(1, n\)"),
-        ({"tokens": torch.zeros(1, 0, dtype=torch.int64)}, r"tokens has shape \(1, 0\)"),
+        ({"tokens": torch.zeros(1, 0, dtype=torch.int64)}, r"tokens is \(1, 0\)"),
+        # the last of them is not read by the model
+        ({"tokens": torch.tensor([[0, 4]])}, "tokens has tokens from 0 to 4; the model's are 0 to 3"),
     ],
 )
 def test_doors(options, message):

@@ -50,11 +50,13 @@ def test_a_model_with_heads_of_its_own():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"tokens": torch.tensor([1, 2])}, r"tokens has shape \(2,\)"),
+        ({"tokens": torch.tensor([1, 2])}, r"tokens is \(2,\), torch.int64; it must be a Tensor \(b, p\)"),
         ({"tokens": torch.tensor([[1, 2, 0]])}, r"tokens has shape \(1, 3\); with start = 1 and 2 heads"),
         ({"start": 0}, "start is 0"),
         ({"start": 6}, "start is 6"),
         ({"heads": None}, "heads is None"),
+        ({"tokens": torch.full((1, 6), 3)}, "tokens has tokens from 3 to 3; the model's are 0 to 2"),
+        ({"tokens": [[0, 1, 2]]}, "tokens is list"),
     ],
 )
 def test_doors(options, message):

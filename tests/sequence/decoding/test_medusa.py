@@ -217,6 +217,8 @@ def test_double_precision_certifies_trees(name, tree, seed):
         ({"tree": Tree([(3,)])}, "tree is 4 tokens of a head wide; the model has 3 tokens"),
         ({"tree": [(0,)]}, r"tree is \[\(0,\)\]; it must be a Tree"),
         ({"acceptance": "nucleus"}, "acceptance is 'nucleus'"),
+        ({"acceptance": 0.09}, "acceptance is 0.09; it must be one of"),
+        ({"prompt": torch.tensor([[0, 3]])}, "prompt has tokens from 0 to 3; the model's are 0 to 2"),
     ],
 )
 def test_doors(options, message):

@@ -215,5 +215,14 @@ def test_doors(options, message):
         speculative_sample(**{"target": table, "draft": table, "prompt": PROMPT, "max_new_tokens": 3} | options)
 
 
+@pytest.mark.parametrize("which", ["target", "draft"])
+def test_no_law_to_draw_from(which):
+    models = {name: NETWORKS["learned"](3, 0) for name in ("target", "draft")}
+    with torch.no_grad():
+        models[which].head.weight.fill_(float("nan"))
+    with pytest.raises(UsageError, match="logits that are not finite"):
+        speculative_sample(**models, prompt=PROMPT, max_new_tokens=4)
+
+
 def test_cut():
     assert cut([1, 2, 0, 0], 0) == (1, 2, 0) and cut([1, 2], None) == (1, 2)

@@ -110,7 +110,15 @@ def test_lengths(tree, ranks):
         (lambda: Tree.from_accuracies([], 1), r"accuracies is \[\]"),
         (lambda: Tree.from_widths(1, 2).expected_length([[0.5], [0.5]]), r"rows of \[1, 1\] ranks; .* \(0, 1\)"),
         (lambda: Tree.from_widths(1, 1).expected_length([[0.5]]), r"rows of \[1\] ranks; .* \(0, 0\)"),
-        (lambda: Tree.from_widths(1, 1).lengths(torch.zeros(3, 1)), r"ranks has shape \(3, 1\)"),
+        (lambda: Tree.from_widths(1, 1).lengths(torch.zeros(3, 1, dtype=torch.int64)), r"ranks has shape \(3, 1\)"),
+        (lambda: Tree.from_widths(1).lengths(torch.zeros(3, 1)), r"ranks is \(3, 1\), torch.float32"),
+        (lambda: Tree([1, 2]), "paths has 1;"),
+        (lambda: Tree.from_accuracies([[float("nan"), 0.2]], 1), "accuracies is"),
+        (lambda: Tree.from_accuracies([0.2, 0.3], 1), "accuracies is"),
+        (lambda: Tree.from_ranks([[0, 1]], 1), "ranks is list"),
+        (lambda: Tree.from_ranks(torch.zeros(0, 2, dtype=torch.int64), 1), r"ranks is \(0, 2\)"),
+        (lambda: Tree.from_ranks(torch.tensor([[0, -1]]), 1), "ranks has -1"),
+        (lambda: rank_accuracies(torch.zeros(0, 2, dtype=torch.int64), 2), r"ranks is \(0, 2\)"),
     ],
 )
 def test_doors(call, message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from ntp_theory.errors import UsageError
 from ntp_theory.sequence.decoding import greedy, self_speculative
+from ntp_theory.sequence.decoding import medusa as decode_medusa
 from ntp_theory.sequence.models import (
     LayerHeads,
     LinearHeads,
@@ -26,7 +28,9 @@ from ntp_theory.sequence.models import (
     parameter_matched,
 )
 from ntp_theory.testing import Table, TableModel
+from tests.sequence.decoding.references import greedy_texts
 from tests.sequence.heads import KINDS, TRUNKS, hugging_face, medusa
+from tests.sequence.strategies import trees
 
 V = 5
 CONFIGS = {
@@ -103,6 +107,24 @@ def test_self_speculation_says_what_greedy_decoding_says(kind, trunk, seed, head
     found = self_speculative(model, prompts, length)
     assert torch.equal(found.tokens, greedy(model, prompts, length))
     assert len(found.kept) == max(2, heads) - 1
+
+
+@every_kind
+@every_trunk
+@settings(max_examples=2)
+@given(seed=st.integers(0, 100), tree=trees(depth=2), rows=st.integers(1, 3), length=st.integers(1, 14))
+def test_medusa_decoding_says_what_greedy_decoding_says(kind, trunk, seed, tree, rows, length):
+    """By tree attention where the trunk has it; chains keep the same candidates."""
+    model = KINDS[kind](TRUNKS[trunk](V, seed), 3, seed=seed)
+    with torch.no_grad():
+        model.head.weight *= 8
+    prompts, eos = tokens_of(rows, 3, seed), seed % V
+    assert model.reads_branches == (trunk in ("learned", "rotary"))
+    found = decode_medusa(model, prompts, length, tree=tree, eos=eos)
+    assert found.texts() == greedy_texts(model, prompts, length, eos)
+    with mock.patch.object(type(model.trunk), "reads_branches", False):
+        chains = decode_medusa(model, prompts, length, tree=tree, eos=eos)
+    assert (chains.texts(), chains.kept, chains.drafted) == (found.texts(), found.kept, found.drafted)
 
 
 @every_kind
@@ -252,6 +274,18 @@ def test_hidden_states_go_up_to_the_next_token_head(trunk, arrangement):
         assert not torch.equal(changed, model(tokens)) and model.tap is None and model.trunk.tap is None
 
 
+@pytest.mark.parametrize("kind", ["linear", "replicated", "medusa"])
+@every_trunk
+def test_hidden_states_of_heads_without_layers_are_the_trunks(kind, trunk):
+    """They can be read and changed, as those of the trunk alone."""
+    model, tokens = KINDS[kind](TRUNKS[trunk](V, 0), 3).eval(), tokens_of(2, 4)
+    with torch.no_grad():
+        assert torch.equal(model.hidden_states(tokens), model.trunk.hidden_states(tokens))
+        with model.tapped(lambda layer, x_btd: x_btd * (layer != 1)):
+            changed = model(tokens)
+        assert not torch.equal(changed, model(tokens)) and model.tap is None and model.trunk.tap is None
+
+
 @pytest.mark.parametrize("kind", ["GPT2", "Llama", "OPT"])
 def test_the_last_norm_of_others_is_found(kind):
     trunk, tokens = hugging_face(V, 0, kind=kind), tokens_of(1, 4)
@@ -298,6 +332,7 @@ TRUNK = TRUNKS["learned"](V, 0)
         (lambda: MedusaHeads(8, V, 0), "num_heads is 0"),
         (lambda: MedusaHeads(8, V, 1, layers=0), "layers is 0"),
         (lambda: MedusaHeads(8, V, 1, head=torch.nn.Linear(V, 8)), "it must be a Linear layer from 8 to 5"),
+        (lambda: MedusaHeads(8, V, 1, head="random"), "head is random; it must be a Linear layer"),
         (lambda: MedusaModel(TRUNK, torch.nn.Linear(2, 2)), "heads is Linear; it must be MedusaHeads"),
         (lambda: MedusaModel(TRUNK, MedusaHeads(8, V, 1)), r"heads has unembeddings \(5, 8\)"),
     ],
@@ -305,6 +340,11 @@ TRUNK = TRUNKS["learned"](V, 0)
 def test_what_is_refused(make, message):
     with pytest.raises(UsageError, match=message):
         make()
+
+
+def test_medusa_heads_come_to_the_precision_of_the_trunk():
+    model = MedusaModel(TRUNKS["rotary"](V, 0), MedusaHeads(16, V, 2))
+    assert model.future(tokens_of(1, 4)).dtype == torch.float64
 
 
 def test_medusa_is_behind_the_trunk():

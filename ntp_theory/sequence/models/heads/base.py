@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from ....doors import whole
 from ....errors import UsageError
-from ..embedding import LanguageModel
+from ..embedding import LanguageModel, Tap
 
 __all__ = ["HeadsConfig", "ModelWithHeads"]
 
@@ -33,8 +34,8 @@ class HeadsConfig:
 class ModelWithHeads(LanguageModel):
     """A language model whose next-token head is the first of n heads; head i predicts the token i places on.
 
-    To every decoder, measure and objective for language models it is an ordinary one. Of its n heads know
-    `self_speculative` and the objectives `MultiToken` and `Medusa`.
+    To decoders, measures and objectives for language models it is an ordinary one, which has no `cut`. Of its n heads
+    know `self_speculative`, `medusa` and the objectives `MultiToken` and `Medusa`.
 
     Parameters
     ----------
@@ -112,3 +113,14 @@ class ModelWithHeads(LanguageModel):
     def new_cache(self) -> Any:
         """That of the trunk."""
         return self.trunk.new_cache()
+
+    @property
+    def reads_branches(self) -> bool:
+        """As the trunk."""
+        return self.trunk.reads_branches
+
+    @contextmanager
+    def tapped(self, tap: Tap) -> Iterator[None]:
+        """While it is tapped: the hidden states of every layer up to the next-token head are what ``tap`` makes."""
+        with self.trunk.tapped(tap), super().tapped(tap):
+            yield

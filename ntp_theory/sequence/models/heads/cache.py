@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from ....errors import UsageError
 from ..mamba import RecurrentState
-from ..transformer import KeyValueCache
+from ..transformer import Branches, KeyValueCache
 
 __all__ = ["HeadsCache"]
 
@@ -48,7 +50,27 @@ class HeadsCache:
             )
         self._layers = layers
 
+    @property
+    def branches(self) -> Branches | None:
+        """How the next tokens follow each other, where they are nodes of trees; a recurrent state reads none."""
+        return self.heads.branches if isinstance(self.heads, KeyValueCache) else None
+
+    @branches.setter
+    def branches(self, branches: Branches | None) -> None:
+        self.trunk.branches = branches
+        self.heads.branches = branches  # type: ignore[union-attr]
+
     def truncate(self, length: int) -> None:
         """Forget all positions from ``length`` on."""
         self.trunk.truncate(length)
         self.heads.truncate(length)
+
+    def pick(self, rows: Tensor) -> None:
+        """Go on with these texts of the batch, in this order."""
+        self.trunk.pick(rows)
+        self.heads.pick(rows)
+
+    def gather(self, kept_bs: Tensor) -> None:
+        """Go on with these positions of each text, in this order."""
+        self.trunk.gather(kept_bs)
+        self.heads.gather(kept_bs)  # type: ignore[union-attr]

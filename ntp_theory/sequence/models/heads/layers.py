@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from ....doors import one_of, whole
 from ....errors import UsageError
-from ..embedding import LARGEST_SEED, LanguageModel, Tap
+from ..embedding import LARGEST_SEED, LanguageModel
 from ..hugging_face import HuggingFace
 from ..mamba import Mamba, RecurrentState, SelectiveStateSpace
 from ..transformer import KeyValueCache, Transformer, TransformerConfig
@@ -105,7 +104,8 @@ class LayerHeads(ModelWithHeads):
         """The normalised states (b, t, d) of one head after another."""
         t = z_btd.shape[1]
         stop = t if cache is None else cache.length  # the trunk has read these positions already
-        place_t = torch.arange(stop - t, stop, device=z_btd.device)
+        branches = None if cache is None else cache.branches
+        place_t = torch.arange(stop - t, stop, device=z_btd.device) if branches is None else branches.place_bt
         for head in branch:
             slot = head if self.arrangement == "parallel" else branch.index(head)  # in the order of computation
             z_btd = self.layers[head](z_btd, place_t, slot, None if cache is None else cache.heads)
@@ -129,12 +129,6 @@ class LayerHeads(ModelWithHeads):
         """Nothing yet, of the trunk and of the heads."""
         recurrent = isinstance(self.trunk, Mamba)
         return HeadsCache(self.trunk.new_cache(), RecurrentState() if recurrent else KeyValueCache())
-
-    @contextmanager
-    def tapped(self, tap: Tap) -> Iterator[None]:
-        """While it is tapped: the hidden states of every layer up to the next-token head are what ``tap`` makes."""
-        with self.trunk.tapped(tap), super().tapped(tap):
-            yield
 
     @property
     def _trunk_layers(self) -> int:

@@ -73,13 +73,14 @@ class MedusaHeads(nn.Module):
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width) for _ in range(layers))) for _ in range(num_heads)
         )
+        shaped = isinstance(head, nn.Linear) and (head.out_features, head.in_features) == (vocab_size, width)
+        if head is not None and not shaped:
+            raise UsageError(f"head is {head}; it must be a Linear layer from {width} to {vocab_size}")
         biased = head is not None and head.bias is not None
         self.unembeddings = nn.ModuleList(nn.Linear(width, vocab_size, bias=biased) for _ in range(num_heads))
         if head is None:
             initialise(self.unembeddings, width, seed)
             return
-        if not isinstance(head, nn.Linear) or (head.out_features, head.in_features) != (vocab_size, width):
-            raise UsageError(f"head is {head}; it must be a Linear layer from {width} to {vocab_size}")
         for layer in self.unembeddings:
             layer.load_state_dict(head.state_dict())
         self.to(head.weight)
@@ -114,7 +115,7 @@ class MedusaModel(ModelWithHeads):
     trunk : LanguageModel
         It becomes part of this model.
     heads : MedusaHeads
-        K of them, so n is K + 1.
+        K of them, so n is K + 1. They move to the device and precision of the trunk.
 
     Raises
     ------
@@ -138,7 +139,7 @@ class MedusaModel(ModelWithHeads):
         shape, wanted = heads.unembeddings[0].weight.shape, trunk.head.weight.shape
         if shape != wanted:
             raise UsageError(f"heads has unembeddings {tuple(shape)}; the trunk's is {tuple(wanted)}")  # type: ignore
-        self.heads = heads
+        self.heads = heads.to(trunk.head.weight)
 
     @property
     def unembeddings(self) -> Sequence[nn.Linear]:
