@@ -87,7 +87,10 @@ def _bound(run: PartitionRun, limit: PartitionLimit) -> Check:
     # squares of norms over 2t, and tails, as numbers near 1e-16 of the loss are rounding
     most = limit.loss.value(ideal) - limit.infimum + float(ideal.square().sum()) / 2 * math.exp(-s)
     words = "f - inf f at the last time, by descent and convexity"
-    excess, rounding = float(run.values[-1]) - limit.infimum, 1e-13 * (1 + abs(limit.infimum) + float(ideal.abs().max()))
+    excess, rounding = (
+        float(run.values[-1]) - limit.infimum,
+        1e-13 * (1 + abs(limit.infimum) + float(ideal.abs().max())),
+    )
     return Check.at_most(LABEL, most, excess, slack=rounding, evidence="certified", source=SOURCE, statement=words)
 
 

@@ -125,7 +125,9 @@ class LogPartition:
 
     def gradient(self, w: Tensor) -> Tensor:
         """Its gradient; (D,)."""
-        return torch.einsum("ic,icd->d", self.weights[:, None] * (self.scores(w).softmax(1) - self.targets), self.features)
+        return torch.einsum(
+            "ic,icd->d", self.weights[:, None] * (self.scores(w).softmax(1) - self.targets), self.features
+        )
 
     def hessian(self, w: Tensor) -> Tensor:
         """Its second derivatives; (D, D)."""
@@ -161,5 +163,3 @@ def as_partition(data: LogPartition | TokenSequences | NTPDataset) -> LogPartiti
     if isinstance(data, LogPartition):
         return data
     raise UsageError(f"data is {data!r}; it must be a TokenSequences, an NTPDataset or a LogPartition")
-
-

@@ -117,7 +117,11 @@ def descend(
 
 
 def flow(
-    data: TokenSequences | LogPartition | NTPDataset, *, log_time: float, points: int = 60, limit: PartitionLimit | None = None
+    data: TokenSequences | LogPartition | NTPDataset,
+    *,
+    log_time: float,
+    points: int = 60,
+    limit: PartitionLimit | None = None,
 ) -> PartitionRun:
     """Gradient flow ``dW/dt = -grad f`` from 0, in log t, to any time.
 

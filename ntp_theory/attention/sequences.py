@@ -69,16 +69,25 @@ class TokenSequences:
         )
         said = tuple(whole(f"labels[{i}]", y, at_least=0, at_most=most) for i, y in enumerate(labels))
         if not rows or len(rows) != len(said):
-            raise DatasetError(f"there are {len(rows)} inputs and {len(said)} labels; one label for each of some inputs")
+            raise DatasetError(
+                f"there are {len(rows)} inputs and {len(said)} labels; one label for each of some inputs"
+            )
         for i, (row, y) in enumerate(zip(rows, said, strict=True)):
             if y not in row:
-                raise DatasetError(f"labels[{i}] is {y}, which is not in inputs[{i}], {row}; a label is one of its tokens")
+                raise DatasetError(
+                    f"labels[{i}] is {y}, which is not in inputs[{i}], {row}; a label is one of its tokens"
+                )
         pi = np.full(len(rows), 1 / len(rows))
         if weights is not None:
             pi = dense("weights", weights, 1)
             check_weights(pi, len(rows), sum_tolerance(weights))
         size = max(max(row) for row in rows) + 1 if most is None else most + 1
-        for name, value in (("inputs", rows), ("labels", said), ("weights", torch.from_numpy(pi)), ("vocab_size", size)):
+        for name, value in (
+            ("inputs", rows),
+            ("labels", said),
+            ("weights", torch.from_numpy(pi)),
+            ("vocab_size", size),
+        ):
             object.__setattr__(self, name, value)
 
     @classmethod
