@@ -86,7 +86,8 @@ class PartitionLimit:
 
     def inside(self, w: Tensor) -> Tensor:
         """P_F w."""
-        return self.basis @ (self.basis.T @ w)
+        inside: Tensor = self.basis @ (self.basis.T @ w)
+        return inside
 
     def finite_constant(self) -> Tensor:
         """``lim t (P_F W - W_fin)``; (D,)."""
@@ -94,7 +95,8 @@ class PartitionLimit:
         pull = self.multipliers.values - self.multipliers.values.sum(1, keepdim=True) * probabilities
         force = self.basis.T @ torch.einsum("ic,icd->d", pull, self.loss.features)
         curved = self.basis.T @ self.loss.restricted(self.support).hessian(self.finite) @ self.basis
-        return -self.basis @ torch.linalg.solve(curved, force)
+        found: Tensor = -self.basis @ torch.linalg.solve(curved, force)
+        return found
 
     def summary(self) -> str:
         """The prediction in words."""
@@ -167,7 +169,8 @@ def predict(data: TokenSequences | LogPartition | NTPDataset) -> PartitionLimit:
 def span(vectors: Tensor) -> Tensor:
     """An orthonormal basis (D, r) of the span of the rows."""
     u, s, _ = torch.linalg.svd(vectors.T, full_matrices=False)
-    return u[:, s > max(vectors.shape) * torch.finfo(s.dtype).eps * s.max()] if len(vectors) else u
+    kept: Tensor = u[:, s > max(vectors.shape) * torch.finfo(s.dtype).eps * s.max()] if len(vectors) else u
+    return kept
 
 
 def _minimise(loss: LogPartition, basis: Tensor) -> Tensor:

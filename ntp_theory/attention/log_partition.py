@@ -55,7 +55,7 @@ class LogPartition:
 
     @classmethod
     def of_sequences(cls, data: TokenSequences) -> LogPartition:
-        """Attention to tokens, w the scores W (V, V): ``-log`` of the attention that the label gets (`attention/convex-loss`).
+        """Attention to tokens, w the scores W (V, V): minus log of the label's attention (`attention/convex-loss`).
 
         Raises
         ------

@@ -20,7 +20,7 @@ from torch import Tensor
 from ..errors import SolverError
 from .log_partition import LogPartition
 
-__all__ = ["Multipliers", "exponential_offset", "find_multipliers"]
+__all__ = ["Multipliers", "exponential_offset", "find_multipliers", "multipliers_of"]
 
 # Margins this close to 1 are active; multipliers that cannot exceed this share of the largest are 0.
 ACTIVE, NEGLIGIBLE = 1e-6, 1e-5
@@ -81,17 +81,30 @@ def find_multipliers(
     off = ~support[terms, choices]
     normals, terms, choices = normals[off], terms[off], choices[off]
     normals = normals - normals @ basis @ basis.T
-    values = torch.zeros_like(loss.targets)
+    level = loss.restricted(support).scores(finite).logsumexp(1)
+    masses = loss.weights[terms] * (loss.scores(finite)[terms, choices] - level[terms]).exp()
+    return multipliers_of(normals, masses, direction, loss.offsets.shape, (terms, choices))
+
+
+def multipliers_of(
+    normals: Tensor, masses: Tensor, direction: Tensor, shape: tuple[int, ...], places: tuple[Tensor, Tensor]
+) -> Multipliers:
+    """The multipliers of constraints with given normals (n, D) and masses (n,), at their places in a matrix.
+
+    Raises
+    ------
+    SolverError
+        If no multipliers fit the direction.
+    """
+    values = torch.zeros(shape, dtype=torch.float64)
     margins = normals @ direction
     active = (margins - 1).abs() <= ACTIVE
     distance = float((margins[~active] - 1).min()) if bool((~active).any()) else math.inf
-    normals, terms, choices = normals[active], terms[active], choices[active]
+    normals, masses = normals[active], masses[active]
     if not len(normals):
         return Multipliers(values, torch.zeros_like(direction), True, 1.0, distance)
-    level = loss.restricted(support).scores(finite).logsumexp(1)
-    masses = loss.weights[terms] * (loss.scores(finite)[terms, choices] - level[terms]).exp()
     u, alpha, positive = exponential_offset(normals, masses, direction)
-    values[terms, choices] = alpha
+    values[places[0][active], places[1][active]] = alpha
     root = alpha.sqrt()[:, None] * normals
     spectrum = torch.linalg.eigvalsh(root @ root.T)
     rank = int(torch.linalg.matrix_rank(root, rtol=1e-9))

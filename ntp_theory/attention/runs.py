@@ -51,7 +51,8 @@ class PartitionRun:
     @property
     def norms(self) -> Tensor:
         """``||W||``; (r,)."""
-        return self.weights.norm(dim=1)
+        sizes: Tensor = self.weights.norm(dim=1)
+        return sizes
 
     def log_tails(self, support: Tensor) -> Tensor:
         """Logarithm of the loss that choices off the supports add, ``sum pi log(1 + off / on)``; (r,)."""

@@ -16,7 +16,7 @@ from ..doors import dense, generator, whole
 from ..errors import DatasetError, NotSeparableError, SolverError, UsageError
 from ..margin.conic import norm_expression
 from ..margin.norms import FROBENIUS, Norm, as_norm
-from .multipliers import exponential_offset
+from .multipliers import Multipliers, multipliers_of
 from .pairs import solve_pairs
 
 __all__ = ["SelectionSVM", "TokenSelection", "solve_selection"]
@@ -65,7 +65,8 @@ class TokenSelection:
         x, z, c = dense("tokens", tokens, 3), dense("queries", queries, 2), dense("scores", scores, 2)
         if x.shape[:2] != c.shape or (x.shape[0], x.shape[2]) != z.shape:
             raise DatasetError(
-                f"tokens has shape {x.shape}, queries {z.shape}, scores {c.shape}; they must be (n, T, d), (n, d), (n, T)"
+                f"tokens has shape {x.shape}, queries {z.shape}, scores {c.shape}; "
+                "they must be (n, T, d), (n, d), (n, T)"
             )
         for name, value in (("tokens", x), ("queries", z), ("scores", c)):
             object.__setattr__(self, name, torch.from_numpy(value))
@@ -174,10 +175,11 @@ class SelectionSVM:
         own = self.data.scores[inputs, self.selected[inputs]]
         return bool((self.data.scores[inputs, places] < own)[near].all())
 
-    def offset(self) -> tuple[Tensor, bool]:
-        """``lim W - W_svm log t`` of gradient flow (d, d), in the span of active normals; whether multipliers are positive.
+    def late(self) -> Multipliers:
+        """Multipliers and offset of gradient descent near this direction, with the rates of their slow modes.
 
-        Near the limit the loss is a sum of exponentials with masses ``(c_alpha - c_t) / (n (1 + e^{c_alpha}))``.
+        Near the limit the loss is a sum of exponentials with masses ``(c_alpha - c_t) / (n (1 + e^{c_alpha}))``, so
+        gradient flow has ``W - W_svm log t -> offset``, as far as active normals span.
 
         Raises
         ------
@@ -185,13 +187,12 @@ class SelectionSVM:
             If the norm is not Frobenius, or the selection not locally optimal.
         """
         if self.geometry != FROBENIUS or not self.locally_optimal:
-            raise UsageError("offset is that of locally optimal selections in the Frobenius norm")
+            raise UsageError("only locally optimal selections in the Frobenius norm are limits of gradient descent")
         normals, inputs, places = self.data.normals(self.selected)
-        near = self.margins() <= 1 + ACTIVE
         own = self.data.scores[inputs, self.selected[inputs]]
         masses = (own - self.data.scores[inputs, places]) * torch.sigmoid(-own) / len(self.selected)
-        u, _, positive = exponential_offset(normals[near].flatten(1), masses[near], self.direction.flatten())
-        return u.reshape(self.direction.shape), positive
+        shape = tuple(self.data.scores.shape)
+        return multipliers_of(normals.flatten(1), masses, self.direction.flatten(), shape, (inputs, places))
 
     def summary(self) -> str:
         """The answer in a line."""

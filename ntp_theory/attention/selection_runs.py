@@ -52,7 +52,8 @@ class SelectionRun:
     def correlations(self, direction: Tensor) -> Tensor:
         """``<W, D> / (|W| |D|)``, the measure of the papers; (r,)."""
         flat, other = self.weights.flatten(1), direction.flatten()
-        return flat @ other / (flat.norm(dim=1) * other.norm()).clamp(min=1e-300)
+        found: Tensor = flat @ other / (flat.norm(dim=1) * other.norm()).clamp(min=1e-300)
+        return found
 
     def reach(self, direction: Tensor) -> Tensor:
         """``<W, D> / |D|^2``: how many times the direction, by projection; (r,)."""
@@ -184,7 +185,7 @@ def _gradient(data: TokenSelection, w: Tensor, best: Tensor) -> tuple[Tensor, fl
 
 
 def worth_gradient(attention: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
-    """The derivative of ``sum_t s_t c_t`` in the logits of s, ``s_t (c_t - sum s c)``, and the sum itself; (n, T), (n,).
+    """Derivatives of ``sum_t s_t c_t`` in the logits of s, ``s_t (c_t - sum s c)`` (n, T), and the sum itself (n,).
 
     Differences are taken from the token with most attention, so that nothing is lost where the others have little.
 

@@ -129,11 +129,11 @@ class TokenSequences:
         r = generator(rng)
         inputs = r.integers(0, size, (count, length))
         inputs[:, -1] = r.integers(0, last, count)
-        labels = inputs[np.arange(count), r.integers(0, length, count)]
+        places = r.integers(0, length, count)
         if ranked:
             ranks = np.stack([r.permutation(size) for _ in range(last)])
-            labels = [min(row, key=lambda x, k=row[-1]: ranks[k][x]) for row in inputs.tolist()]  # type: ignore[misc]
-        return cls(inputs.tolist(), [int(y) for y in labels], vocab_size=size)
+            places = ranks[inputs[:, -1:], inputs].argmin(1)
+        return cls(inputs.tolist(), inputs[np.arange(count), places].tolist(), vocab_size=size)
 
     @property
     def num_inputs(self) -> int:

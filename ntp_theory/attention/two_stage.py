@@ -140,7 +140,7 @@ def two_stages(
     steps, step_size : pair
         Of the two stages. Stage 2 ends where attention off the chosen tokens is below e^-600.
     frequencies : array (V,), optional
-        Of the tokens in stage 1, with sum 1; all alike if not given, and W_ov then has its direction from the first step.
+        Of the tokens in stage 1, with sum 1; all alike if not given: W_ov then has its direction at once.
     points : int
         Recorded times of stage 2.
 
@@ -177,8 +177,8 @@ def two_stages(
         if len(graph.components) < sentences.vocab_size:
             cycle = next(part for part in graph.components if len(part) > 1)
             raise DatasetError(
-                f"sentences with last token {graph.query} put tokens {cycle} before each other in turn; they must follow "
-                "one order for every last token"
+                f"sentences with last token {graph.query} put tokens {cycle} before each other in turn; "
+                "they must follow one order for every last token"
             )
     first, second = (whole(f"steps[{i}]", steps[i], at_least=2) for i in range(2))
     one, two = (positive(f"step_size[{i}]", step_size[i]) for i in range(2))
@@ -241,4 +241,5 @@ def _least_margin(loss: LogPartition, w: Tensor) -> float:
 def _direction_errors(weights: Tensor, direction: Tensor) -> Tensor:
     flat = weights.double().flatten(1)
     sizes = flat.norm(dim=1, keepdim=True).clamp(min=1e-300)
-    return (flat / sizes - direction.double().flatten() / direction.double().norm()).norm(dim=1)
+    errors: Tensor = (flat / sizes - direction.double().flatten() / direction.double().norm()).norm(dim=1)
+    return errors

@@ -118,7 +118,7 @@ PENDING: tuple[str, ...] = (
         "nonlinear-extension erratum-E16",
     ),
     *_names("geometry", "ufm-nuclear ufm-limit finite-part gram-collapse semantics saxe-dynamics"),
-    *(label for label in IMPLICIT_BIAS if label.startswith(("attention/", "capacity/"))),
+    *(label for label in IMPLICIT_BIAS if label.startswith("capacity/")),
     *_names("classical", "perm cover-wendel"),
     *_names(
         "pitfalls",
