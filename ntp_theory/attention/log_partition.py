@@ -43,7 +43,7 @@ class LogPartition:
     Examples
     --------
     >>> loss = LogPartition.of_sequences(TokenSequences([[0, 1, 1]], [0]))
-    >>> round(loss.value(torch.zeros(4)), 6) == round(math.log(3), 6)
+    >>> round(loss.value(torch.zeros(4).double()), 6) == round(math.log(3), 6)
     True
     """
 

@@ -1,5 +1,6 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
+from .attention import norm_growth, priority_graph
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
 from .panels import alignment, distance, four_panels, loss, norm
 from .path_star import accuracies, free_accuracies, path_star_answer, plateaus
@@ -22,9 +23,11 @@ __all__ = [
     "loss",
     "losses_by_position",
     "norm",
+    "norm_growth",
     "path_star_answer",
     "plateaus",
     "png",
+    "priority_graph",
     "probe_r2",
     "save",
     "supports",
