@@ -24,7 +24,9 @@ def token_selection(folder: Path | None = None, *, steps: int = 10_000) -> list[
     data = TokenSelection.random(3, 3, 12, rng=SEED)
     svm = solve_selection(data)
     print(svm.summary())
-    runs = {name: select(data, name, steps=round(share * steps), step_size=eta) for name, (eta, share) in SETTINGS.items()}
+    runs = {
+        name: select(data, name, steps=round(share * steps), step_size=eta) for name, (eta, share) in SETTINGS.items()
+    }
     laws = {"gd": 1.0, "ngd": SETTINGS["ngd"][0] / svm.norm, "polyak": 1.0}
     checks = [law(run, laws[name], svm.norm) for name, run in runs.items()]
     if folder is not None:

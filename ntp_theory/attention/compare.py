@@ -87,7 +87,7 @@ def _bound(run: PartitionRun, limit: PartitionLimit) -> Check:
     s = float(run.log_times[-1])
     ideal = limit.finite + max(s, 0.0) * limit.direction
     # squares of norms over 2t, and tails, as numbers near 1e-16 of the loss are rounding
-    most = limit.loss.value(ideal) - limit.infimum + float(ideal.square().sum()) / 2 * math.exp(-s)
+    most = max(0.0, limit.loss.value(ideal) - limit.infimum) + float(ideal.square().sum()) / 2 * math.exp(-s)
     words = "f - inf f at the last time, by descent and convexity"
     excess, rounding = (
         float(run.values[-1]) - limit.infimum,

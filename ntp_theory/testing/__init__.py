@@ -2,6 +2,7 @@
 
 from ..sequence.models.table import Table, TableModel
 from .cases import CASES, datasets_of_case, log_probabilities, separating_directions
+from .sequences import token_selections, token_sequences
 from .strategies import KINDS, datasets, decoders, probability_rows
 from .table_models import table_pairs, tables
 
@@ -18,4 +19,6 @@ __all__ = [
     "separating_directions",
     "table_pairs",
     "tables",
+    "token_selections",
+    "token_sequences",
 ]

@@ -22,6 +22,8 @@ SMALL = {
     "last_layer": {"path_length": 3, "share": 0.01, "questions": 40},
     "real_text": {"width": 16, "layers": 1, "steps": 2, "seeds": 2, "widths": (8,)},
     "pre_caching": {"share": 0.01, "length": 8},
+    "graph_svm": {"log_time": 100.0, "steps": 3000},
+    "token_selection": {"steps": 3000},
     "soft_labels": {"again": [("sign", 3, 1, 200)]},
 }
 SCRIPTS = sorted(FOLDER.glob("*/[!_]*.py"))

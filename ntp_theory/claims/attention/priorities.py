@@ -1,4 +1,4 @@
-"""Attention to tokens with a fixed head: a convex loss, graphs of priorities, and the engine that answers for any data."""
+"""Attention to tokens with a fixed head: a convex loss, graphs of priorities, and the engine for any data."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ DRAWN = ((5, 6, 4, 1, False), (6, 7, 4, 2, False), (6, 10, 4, 2, False), (7, 9, 
 
 
 def drawn(seed: int) -> TokenSequences:
+    """Data of one of the four shapes."""
     v, n, length, queries, ranked = DRAWN[seed % len(DRAWN)]
     return TokenSequences.random(v, n, length, num_queries=queries, ranked=ranked, rng=100 + seed)
 
@@ -103,6 +104,7 @@ def graph_svm(budget: str) -> Iterator[Check]:
 
 
 def named(checks: list[Check], name: str) -> list[Check]:
+    """The checks, with a name before what they say."""
     return [replace(check, statement=f"{name}: {check.statement}") for check in checks]
 
 
@@ -125,8 +127,8 @@ def unification() -> Iterator[Check]:
     """Decoders, one-hot classification and attention share one loss and one engine: components are extended supports.
 
     120 drawn data: supports that the engine extends, against the components of the graphs; integers that prove what is
-    not blocked; 10 proofs in rational arithmetic. Decoders on 4 datasets of all kinds: limit and constants against those
-    of `ntp_theory.predict`.
+    not blocked; 10 proofs in rational arithmetic. Decoders on 4 datasets of all kinds: limit and constants against
+    those of `ntp_theory.predict`.
     """
     r, wrong, unproved, proved = np.random.default_rng(8), 0, 0, 0
     for number in range(120):
@@ -153,7 +155,9 @@ def unification() -> Iterator[Check]:
         one, other = decoders(decoder), predict(decoder)
         words = f"decoder, {one.case}"
         apart = int((one.support != other.support).sum())
-        yield same(0, apart, statement=f"{words}: entries of the supports that differ from those of the decoder's engine")
+        yield same(
+            0, apart, statement=f"{words}: entries of the supports that differ from those of the decoder's engine"
+        )
         error = float((one.finite - other.matrix(other.finite)).norm())
         yield at_most(
             1e-7 * (1 + float(one.finite.norm())), error, evidence="measured", statement=f"{words}: finite parts apart"

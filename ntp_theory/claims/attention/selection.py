@@ -50,8 +50,8 @@ def att_svm(budget: str) -> Iterator[Check]:
     """Attention weights diverge along the least W (least in nuclear norm for keys and queries) that selects tokens.
 
     Drawn data, 3 inputs of 3 tokens in 12 dimensions: gaps of the solutions in both norms; 4,000 plain steps
-    against constants predicted for the selection that was reached, on two data with fast modes; normalised steps against
-    the rate of the loss, with the correlations; margins of keys and queries in both norms.
+    against constants predicted for the selection that was reached, on two data with fast modes; normalised steps by
+    their correlations; margins of keys and queries in both norms.
     """
     tries, steps = (6, 4000) if budget == "quick" else (40, 40_000)
     reached, correlated, optimal = 0, 0, 0
@@ -60,10 +60,17 @@ def att_svm(budget: str) -> Iterator[Check]:
         optimal += svm.locally_optimal
         reached += torch.equal(run.selected, run.data.best)
         correlated += bool(run.correlations(svm.direction)[-1] > 0.99)
-        yield at_most(1e-9, svm.gap, evidence="certified", statement=f"data {seed}: gap of the attention-SVM, Frobenius")
+        yield at_most(
+            1e-9, svm.gap, evidence="certified", statement=f"data {seed}: gap of the attention-SVM, Frobenius"
+        )
     words = f"runs that end at locally optimal selections; {reached} of {tries} at the best tokens"
     yield same(tries, optimal, evidence="measured", statement=words)
-    yield same(tries, correlated, evidence="measured", statement="runs whose correlation with W_svm of their selection is above 0.99")
+    yield same(
+        tries,
+        correlated,
+        evidence="measured",
+        statement="runs whose correlation with W_svm of their selection is above 0.99",
+    )
     for seed in fast()[: 2 if budget == "quick" else DRAWN]:
         run, svm = trained("gd", steps, 20.0, seed)
         limit, last = svm.late(), float(run.step_size * run.steps[-1])
@@ -87,7 +94,9 @@ def _keys_and_queries() -> Iterator[Check]:
         run = select(data, "ngd", steps=1500, step_size=0.03, rank=DIM, scale=0.3)
         w = run.weights[-1]
         nuclear, frobenius = (solve_selection(data, run.selected, norm=name) for name in ("nuclear", "frobenius"))
-        yield at_most(1e-7, nuclear.gap, evidence="certified", statement=f"data {seed}: gap of the attention-SVM, nuclear")
+        yield at_most(
+            1e-7, nuclear.gap, evidence="certified", statement=f"data {seed}: gap of the attention-SVM, nuclear"
+        )
         margin = float(torch.einsum("kde,de->k", data.normals(run.selected)[0], w).min())
         share, other = (margin / svm.geometry.value(w) * svm.norm for svm in (nuclear, frobenius))
         yield at_most(
@@ -104,7 +113,8 @@ def ngd_polyak() -> Iterator[Check]:
     """Normalised and Polyak steps move W by a constant a step along its direction, where plain ones add log k in all.
 
     Those of 14 drawn data whose modes are predicted to be fast: log of the loss falls by eta gamma a normalised step,
-    by 1 a Polyak step; exponents of 1 - correlation are fitted. Polyak's steps on a convex loss with a minimiser: they come closer to it.
+    by 1 a Polyak step; exponents of 1 - correlation are fitted. Polyak's steps on a convex loss with a
+    minimiser: they come closer to it.
     """
     for seed in fast():
         run, svm = trained("ngd", 1500, 0.1, seed)
@@ -121,7 +131,11 @@ def ngd_polyak() -> Iterator[Check]:
         polyak, svm = trained("polyak", 300, 1.0, seed)
         found = -slope(polyak.steps, polyak.steps, polyak.log_gaps())
         yield close(
-            1.0, found, tolerance=0.001, evidence="measured", statement=f"data {seed}: fall of log (f - f*) a Polyak step"
+            1.0,
+            found,
+            tolerance=0.001,
+            evidence="measured",
+            statement=f"data {seed}: fall of log (f - f*) a Polyak step",
         )
     yield from _closer()
 

@@ -52,7 +52,12 @@ def two_stage_ngd() -> Iterator[Check]:
         falls = -slope(run.steps, run.steps, run.misplaced())
         words = f"data {seed}: fall of log attention off the chosen tokens a step of stage 2"
         yield close(0.1 / run.attention_limit.norm, falls, tolerance=0.001, evidence="measured", statement=words)
-        yield same("yes", "yes" if float(run.misplaced()[-1]) < -36 else "no", evidence="measured", statement=f"data {seed}: attention is 1")
+        yield same(
+            "yes",
+            "yes" if float(run.misplaced()[-1]) < -36 else "no",
+            evidence="measured",
+            statement=f"data {seed}: attention is 1",
+        )
     yield from _loss_above_its_end()
 
 
