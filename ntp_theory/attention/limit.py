@@ -124,7 +124,7 @@ def predict(data: TokenSequences | LogPartition | NTPDataset) -> PartitionLimit:
     Parameters
     ----------
     data : TokenSequences, LogPartition or NTPDataset
-        The latter small; `ntp_theory.predict` is made for it.
+        The latter small and without pairs that only far weights can tell apart; `ntp_theory.predict` is made for it.
 
     Returns
     -------
@@ -174,14 +174,16 @@ def span(vectors: Tensor) -> Tensor:
 
 
 def _minimise(loss: LogPartition, basis: Tensor) -> Tensor:
-    """The minimiser in F by Newton's method, with steps halved until the loss does not rise."""
+    """The minimiser in F by a regularised Newton method, with steps halved until the loss does not rise."""
     w = torch.zeros(loss.dim, dtype=torch.float64)
     scale = float(loss.features.abs().max())
     for _ in range(STEPS):
         slope = basis.T @ loss.gradient(w)
         if float(slope.norm()) <= LEFT * scale:
             return w
-        curved = basis.T @ loss.hessian(w) @ basis
+        # far from the minimiser curvature may vanish to rounding: what is added goes to 0 with the gradient
+        ridge = float(slope.norm()) + LEFT * scale**2
+        curved = basis.T @ loss.hessian(w) @ basis + ridge * torch.eye(basis.shape[1], dtype=torch.float64)
         step = -basis @ torch.linalg.solve(curved, slope)
         size, value = 1.0, loss.value(w)
         while loss.value(w + size * step) > value + LEFT * (1 + abs(value)) and size > LEFT:

@@ -24,7 +24,7 @@ __all__ = ["Multipliers", "exponential_offset", "find_multipliers", "multipliers
 
 # Margins this close to 1 are active; multipliers that cannot exceed this share of the largest are 0.
 ACTIVE, NEGLIGIBLE = 1e-6, 1e-5
-STEPS, LEFT = 500, 1e-11
+STEPS, LEFT, ROUNDING = 500, 1e-11, 1e-15
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +162,9 @@ def exponential_offset(normals: Tensor, masses: Tensor, direction: Tensor) -> tu
         curved = curved + 1e-14 * float(curved.trace()) * torch.eye(len(x), dtype=n.dtype)
         step = torch.linalg.solve(curved, -slope)
         size = min(1.0, 3.0 / float((coordinates @ step).abs().max()))
-        while size > LEFT and not value(x + size * step) <= value(x) + 1e-15 * abs(value(x)):
+        # the value is a difference of two parts: it is known to rounding of theirs
+        rounding = ROUNDING * (float(terms.sum()) + abs(float(target @ x)))
+        while size > LEFT and not value(x + size * step) <= value(x) + rounding:
             size /= 2
         x = x + size * step
     raise SolverError("no multipliers were found: Newton's method did not end", best=base @ x)
