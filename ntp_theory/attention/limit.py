@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -91,12 +92,21 @@ class PartitionLimit:
 
     def finite_constant(self) -> Tensor:
         """``lim t (P_F W - W_fin)``; (D,)."""
-        probabilities = self.loss.restricted(self.support).scores(self.finite).softmax(1)
-        pull = self.multipliers.values - self.multipliers.values.sum(1, keepdim=True) * probabilities
-        force = self.basis.T @ torch.einsum("ic,icd->d", pull, self.loss.features)
-        curved = self.basis.T @ self.loss.restricted(self.support).hessian(self.finite) @ self.basis
-        found: Tensor = -self.basis @ torch.linalg.solve(curved, force)
-        return found
+        total: Tensor = self._finite_parts.sum((0, 1))
+        return total
+
+    def finite_scale(self) -> float:
+        """The lengths of what each multiplier adds to `finite_constant`: they may nearly cancel there."""
+        return float(self._finite_parts.norm(dim=2).sum())
+
+    @cached_property
+    def _finite_parts(self) -> Tensor:
+        """``-H_F^{-1} P_F alpha_ic (A_ic - mean over the support of i)``; (n, C, D)."""
+        cut = self.loss.restricted(self.support)
+        means = torch.einsum("ic,icd->id", cut.scores(self.finite).softmax(1), self.loss.features)
+        pull = self.multipliers.values[:, :, None] * (self.loss.features - means[:, None])
+        curved = self.basis.T @ cut.hessian(self.finite) @ self.basis
+        return -pull @ self.basis @ torch.linalg.inv(curved) @ self.basis.T
 
     def summary(self) -> str:
         """The prediction in words."""

@@ -165,7 +165,7 @@ def flow(
     limit = predict(loss) if limit is None else limit
     normals, *_ = loss.normals(loss.support)
     frame = span(normals)
-    settled = math.log((1 + float(limit.finite_constant().norm())) / SETTLED)
+    settled = math.log((1 + limit.finite_scale()) / SETTLED)
     half = count if last <= settled else count // 2
     early = np.linspace(FIRST, min(settled, last), half)
     whole_loss = loss.along(frame, torch.zeros(loss.dim, dtype=torch.float64))
