@@ -1,6 +1,6 @@
 """Every labelled statement that the library can check, and the checks; importing a paper registers its claims."""
 
-from . import bias, capacity, classical, geometry, multitoken, pitfalls, planning, steepest
+from . import attention, bias, capacity, classical, geometry, multitoken, pitfalls, planning, steepest
 from .labels import IMPLICIT_BIAS, LABELS, MULTI_TOKEN, PAPERS, PATH_STAR_AND_PLANNING, PENDING
 from .registry import BUDGETS, Budget, Claim, Verdict, check, clear_cache, labels, record, records
 
@@ -15,6 +15,7 @@ __all__ = [
     "Budget",
     "Claim",
     "Verdict",
+    "attention",
     "bias",
     "capacity",
     "check",

@@ -114,7 +114,6 @@ PAPERS: dict[str, tuple[str, ...]] = {
 
 PENDING: tuple[str, ...] = (
     "bias/erratum-E16",
-    *(label for label in IMPLICIT_BIAS if label.startswith("attention/")),
     *_names(
         "pitfalls",
         "cpu-setting models results-paper results-factorization results-frydenlund in-weights public-code "

@@ -1,5 +1,6 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
+from .attention import norm_growth, priority_graph
 from .geometry import grams, modes, slopes
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
 from .memory import memory_by_heads
@@ -34,9 +35,11 @@ __all__ = [
     "memory_by_heads",
     "modes",
     "norm",
+    "norm_growth",
     "path_star_answer",
     "plateaus",
     "png",
+    "priority_graph",
     "probe_r2",
     "save",
     "slopes",

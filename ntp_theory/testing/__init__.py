@@ -3,6 +3,7 @@
 from ..sequence.models.table import Table, TableModel
 from .cases import CASES, datasets_of_case, log_probabilities, separating_directions
 from .laws import joint_laws, stochastic_matrices
+from .sequences import token_selections, token_sequences
 from .strategies import KINDS, datasets, decoders, probability_rows
 from .table_models import table_pairs, tables
 
@@ -21,4 +22,6 @@ __all__ = [
     "stochastic_matrices",
     "table_pairs",
     "tables",
+    "token_selections",
+    "token_sequences",
 ]

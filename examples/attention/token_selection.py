@@ -1,0 +1,62 @@
+"""Attention that selects tokens: plain, normalised and Polyak steps towards the max-margin weights, as predicted."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+import ntp_theory as ntp
+from ntp_theory import figures
+from ntp_theory.attention import SelectionRun, TokenSelection, select, solve_selection
+from ntp_theory.figures.style import BLUE, GREEN, ORANGE, look, new_axes
+
+# Three inputs of three tokens in 12 dimensions; its slowest mode is fast.
+SEED = 3
+# Step sizes: long for plain steps, which move W by log t all in all.
+SETTINGS = {"gd": (20.0, 1.0), "ngd": (0.1, 0.15), "polyak": (1.0, 0.03)}
+COLOURS = {"gd": BLUE, "ngd": GREEN, "polyak": ORANGE}
+
+
+def token_selection(folder: Path | None = None, *, steps: int = 10_000) -> list[ntp.Check]:
+    """Every kind of step on one drawn data: how log of the loss falls, against the margin of the selection."""
+    data = TokenSelection.random(3, 3, 12, rng=SEED)
+    svm = solve_selection(data)
+    print(svm.summary())
+    runs = {
+        name: select(data, name, steps=round(share * steps), step_size=eta) for name, (eta, share) in SETTINGS.items()
+    }
+    laws = {"gd": 1.0, "ngd": SETTINGS["ngd"][0] / svm.norm, "polyak": 1.0}
+    checks = [law(run, laws[name], svm.norm) for name, run in runs.items()]
+    if folder is not None:
+        with look():
+            left, right = new_axes(1, 2, width=4.2, height=3.1)
+            for name, run in runs.items():
+                left.plot(run.steps, -run.log_gaps(), color=COLOURS[name], label=name)
+                right.plot(run.steps, 1 - run.correlations(svm.direction), color=COLOURS[name], label=name)
+            left.set(xscale="log", yscale="log", xlabel="steps", ylabel="$-\\log(f - f^\\star)$")
+            right.set(xscale="log", yscale="log", xlabel="steps", ylabel="1 - correlation with $W_{svm}$")
+            left.legend(loc="best")
+            figures.save(left, folder / "token_selection.png")
+    return checks
+
+
+def law(run: SelectionRun, fall: float, norm: float) -> ntp.Check:
+    """``t (f - f*) -> ||W_svm||^2`` for plain steps; ``log (f - f*)`` falls by a constant a step for the others."""
+    late = run.steps >= run.steps[-1] / 2
+    label, words = "attention/ngd-polyak", f"{run.method}: fall of log (f - f*) a step"
+    if run.method == "gd":
+        found = float(run.step_size * run.steps[-1] * run.log_gaps()[-1].exp()) / norm**2
+        label, words = "attention/att-svm", "gd: t (f - f*) over ||W_svm||^2"
+    else:
+        steps, gaps = run.steps[late].double(), run.log_gaps()[late]
+        centred = steps - steps.mean()
+        found = -float(centred @ (gaps - torch.mean(gaps)) / (centred @ centred))
+    return ntp.Check.close(label, fall, found, tolerance=0.05, evidence="measured", statement=words)
+
+
+if __name__ == "__main__":
+    checks = token_selection(Path(sys.argv[1] if len(sys.argv) > 1 else "out"))
+    print(*(check.line() for check in checks), sep="\n")
+    sys.exit(not all(check.holds for check in checks))

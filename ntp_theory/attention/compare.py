@@ -1,0 +1,155 @@
+"""`compare`: a run against the limit that was predicted for it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ..checks import Check
+from ..errors import UsageError
+from .limit import PartitionLimit
+from .runs import PartitionRun
+
+__all__ = ["compare"]
+
+# What is asked of the slope of the norm. At log t = 1000 an offset of 100 ||W_svm|| would move it by half of that.
+SLOPE = 0.01
+# What ten steps of integration to 1e-9 may leave of a position, relative.
+INTEGRATED = 1e-8
+# A flow shows its finite part this much before it is settled, where integration leaves several digits of it.
+EARLIER = math.log(1e3)
+LABEL, SOURCE = "attention/graph-svm", "2403.08081; constants derived"
+
+
+def compare(run: PartitionRun, limit: PartitionLimit) -> list[Check]:
+    """Hold a run of `descend` or `flow` against its prediction.
+
+    Parameters
+    ----------
+    run : PartitionRun
+    limit : PartitionLimit
+        Of the same loss.
+
+    Returns
+    -------
+    list of Check
+        - The loss at the last time, below ``f(Z) + ||Z||^2 / 2t`` for ``Z = W_fin + W_svm log t`` (certified; needs
+          steps of at most 1 / L).
+        - Where something diverges: the slope in log t of the norm (flow) or of the part along W_svm (descent, too
+          early for norms) over the last quarter of the recorded times, and, if all active multipliers are positive,
+          ``t`` times the loss off the supports.
+        - The finite part at the last time before it is settled: ``t (P_F W - W_fin)`` against its limit where something
+          diverges.
+
+    Raises
+    ------
+    UsageError
+        If they are of different losses, or the run has fewer than 8 times.
+
+    Notes
+    -----
+    Multipliers at time t are off by ``e^(-r (log t - b))``: r is the `Multipliers.rate` or how far the margin of the
+    nearest inactive constraint is above 1, b the log t at which the predicted W first points along W_svm. That is the
+    tolerance of whatever is linear in multipliers, with terms of order log t / t on top; at times that steps can
+    reach it is 1% at least.
+
+    Source: 2403.08081 (`attention/graph-svm`); ours (`bias/sharp-gd-loss`, `bias/sharp-gd-finite`).
+
+    Examples
+    --------
+    >>> from ntp_theory.attention import TokenSequences, flow, predict
+    >>> data = TokenSequences([[0, 1, 2], [1, 0, 2], [1, 0, 2]], [0, 1, 1])
+    >>> checks = compare(flow(data, log_time=1000.0), predict(data))
+    >>> all(check.holds for check in checks), checks[1].statement
+    (True, 'd||W|| / d log t at log t = 1000')
+    """
+    if not isinstance(run, PartitionRun) or not isinstance(limit, PartitionLimit):
+        raise UsageError(f"run is {run!r} and limit {limit!r}; they must be a PartitionRun and a PartitionLimit")
+    if not (run.loss is limit.loss or torch.equal(run.loss.features, limit.loss.features)):
+        raise UsageError("limit is of another loss; it must be predict of the data of the run")
+    if len(run.log_times) < 8:
+        raise UsageError(f"run has {len(run.log_times)} recorded times; it must have at least 8")
+    checks = [_bound(run, limit)]
+    if limit.diverges:
+        checks.append(_slope(run, limit))
+        if limit.multipliers.positive:
+            checks.append(_tail(run, limit))
+    if limit.basis.shape[1] and (not limit.diverges or limit.multipliers.positive):
+        checks.append(_finite(run, limit))
+    return checks
+
+
+def _bound(run: PartitionRun, limit: PartitionLimit) -> Check:
+    s = float(run.log_times[-1])
+    ideal = limit.finite + max(s, 0.0) * limit.direction
+    # squares of norms over 2t, and tails, as numbers near 1e-16 of the loss are rounding
+    most = max(0.0, limit.loss.value(ideal) - limit.infimum) + float(ideal.square().sum()) / 2 * math.exp(-s)
+    words = "f - inf f at the last time, by descent and convexity"
+    excess, rounding = (
+        float(run.values[-1]) - limit.infimum,
+        1e-13 * (1 + abs(limit.infimum) + float(ideal.abs().max())),
+    )
+    return Check.at_most(LABEL, most, excess, slack=rounding, evidence="certified", source=SOURCE, statement=words)
+
+
+def _slope(run: PartitionRun, limit: PartitionLimit) -> Check:
+    last, quarter = len(run.log_times) - 1, 3 * len(run.log_times) // 4
+    s = float(run.log_times[-1])
+    if math.isfinite(run.settled):
+        sizes, first, words = run.norms, last - 1, f"d||W|| / d log t at log t = {s:.6g}"
+    else:
+        sizes, first = run.weights @ limit.direction / limit.norm, quarter
+        words = f"slope in log t of the part along W_svm, up to log t = {s:.3g}"
+    slope = float((sizes[last] - sizes[first]) / (run.log_times[last] - run.log_times[first]))
+    tolerance = SLOPE + (0.0 if math.isfinite(run.settled) else _slow(limit, float(run.log_times[first])))
+    return Check.close(
+        LABEL, limit.norm, slope, tolerance=tolerance, evidence="measured", source=SOURCE, statement=words
+    )
+
+
+def _tail(run: PartitionRun, limit: PartitionLimit) -> Check:
+    s = float(run.log_times[-1])
+    found = math.exp(s + float(run.log_tails(limit.support)[-1]))
+    return Check.close(
+        LABEL,
+        limit.loss_constant,
+        found,
+        tolerance=1e-6 + _slow(limit, s) if math.isfinite(run.settled) else max(SLOPE, _slow(limit, s)),
+        evidence="measured",
+        source=SOURCE,
+        statement=f"t (loss off the supports) at log t = {s:.6g}",
+    )
+
+
+def _finite(run: PartitionRun, limit: PartitionLimit) -> Check:
+    early = (run.log_times < run.settled - EARLIER).nonzero().flatten()
+    at = int(early[-1])
+    s, off = float(run.log_times[at]), limit.inside(run.weights[at]) - limit.finite
+    if not limit.diverges:
+        # strong convexity along the way is not known beforehand: the error shrinks at least to what (f - f*) allows
+        curved = limit.basis.T @ limit.loss.hessian(limit.finite) @ limit.basis
+        weakest = float(torch.linalg.eigvalsh(curved)[0])
+        gap = float(limit.finite.square().sum()) / 2 * math.exp(-s)
+        most = 2 * math.sqrt(gap / weakest)
+        words = f"||W - W_fin|| at log t = {s:.3g}"
+        slack = INTEGRATED * (1 + float(limit.finite.norm()))
+        return Check.at_most(
+            LABEL, most, float(off.norm()), slack=slack, evidence="measured", source=SOURCE, statement=words
+        )
+    wanted, scaled = limit.finite_constant(), math.exp(s) * off
+    size = float(wanted.norm())
+    # single multipliers are off by their rates, and what they add may nearly cancel
+    error = float((scaled - wanted).norm()) / limit.finite_scale()
+    tolerance = max(SLOPE, _slow(limit, s))
+    words = f"t (P_F W - W_fin) along its limit, error of the whole vector, at log t = {s:.3g}"
+    along = float(scaled @ wanted) / size if size else float(scaled.norm())
+    return Check(LABEL, size, along, error, tolerance, error <= tolerance, "measured", SOURCE, 0.0, words)
+
+
+def _slow(limit: PartitionLimit, log_time: float) -> float:
+    """``e^(-r (log t - b))``, at most 1, and terms of second order."""
+    begin = -float(limit.offset @ limit.direction) / limit.loss_constant
+    rate = min(1.0, limit.multipliers.rate, limit.multipliers.distance)
+    scale = 1 + limit.finite_scale() + limit.loss_constant
+    return min(1.0, math.exp(-rate * max(0.0, log_time - begin))) + scale * abs(log_time) * math.exp(-log_time)

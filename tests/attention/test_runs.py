@@ -1,0 +1,91 @@
+"""Runs of attention to tokens against the limit that was predicted, and what `compare` refuses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from scipy.integrate import solve_ivp
+
+from ntp_theory.attention import LogPartition, TokenSequences, compare, descend, flow, predict
+from ntp_theory.errors import UsageError
+from ntp_theory.testing import token_sequences
+
+DATA = TokenSequences([[0, 1, 2], [1, 0, 2], [1, 0, 2], [2, 3]], [0, 1, 1, 2])
+
+
+@settings(max_examples=10)
+@given(token_sequences(max_tokens=4, max_inputs=5))
+def test_flows_end_where_predicted(data):
+    limit = predict(data)
+    run = flow(data, log_time=1000.0, limit=limit)
+    assert [check.line() for check in compare(run, limit) if not check.holds] == []
+
+
+@settings(max_examples=8)
+@given(token_sequences(max_tokens=4, max_inputs=5))
+def test_descents_end_where_predicted(data):
+    limit = predict(data)
+    assert [check.line() for check in compare(descend(data, steps=3000), limit) if not check.holds] == []
+
+
+def test_the_flow_is_the_flow():
+    """Against an explicit integrator in t."""
+    loss = LogPartition.of_sequences(DATA)
+    run = flow(DATA, log_time=math.log(50.0), points=4)
+
+    def rule(t, w):
+        return -loss.gradient(torch.from_numpy(w)).numpy()
+
+    plain = solve_ivp(rule, (0.0, 50.0), np.zeros(loss.dim), rtol=1e-10, atol=1e-12)
+    # the run starts at t = e^-8 along the first gradient: off by half its square
+    assert np.abs(run.weights[-1].numpy() - plain.y[:, -1]).max() < 1e-6
+
+
+def test_steps_are_gradient_steps():
+    loss = LogPartition.of_sequences(DATA)
+    run = descend(DATA, steps=3, step_size=0.7, points=3)
+    w = torch.zeros(loss.dim, dtype=torch.float64)
+    for k in range(3):
+        w = w - 0.7 * loss.gradient(w)
+        assert torch.allclose(run.weights[k], w, atol=1e-15)
+    assert run.log_times.tolist() == pytest.approx([math.log(0.7 * k) for k in (1, 2, 3)])
+
+
+def test_late_flow_is_the_flow_of_the_whole_loss():
+    """Both sides of the time where P_F W is put at W_fin, against a run whose last point is before it."""
+    limit = predict(DATA)
+    run = flow(DATA, log_time=30.0, limit=limit)
+    assert math.isfinite(run.settled) and float(run.log_times[-1]) == 30.0
+    across = run.weights - torch.stack([limit.inside(w) for w in run.weights])
+    late = run.log_times > run.settled - 3
+    steps = (across[late][1:] - across[late][:-1]).norm(dim=1) / (run.log_times[late][1:] - run.log_times[late][:-1])
+    # the speed is that of W_svm up to multipliers, e^-(log t) here, and the error of integration
+    assert torch.allclose(steps, torch.full_like(steps, limit.norm), rtol=1e-4)
+
+
+def test_a_wrong_prediction_is_noticed():
+    limit = predict(DATA)
+    run = flow(DATA, log_time=1000.0, limit=limit)
+    longer = replace(limit, svm=replace(limit.svm, direction=1.02 * limit.direction))
+    assert not all(check.holds for check in compare(run, longer))
+    moved = replace(limit, finite=limit.finite + 1e-3 * limit.basis[:, 0])
+    assert not all(check.holds for check in compare(run, moved))
+
+
+def test_other_runs_are_refused():
+    limit = predict(DATA)
+    with pytest.raises(UsageError, match="another loss"):
+        compare(descend(TokenSequences([[0, 1, 2, 3]], [0]), steps=100), limit)
+    with pytest.raises(UsageError, match="at least 8"):
+        compare(descend(DATA, steps=5), limit)
+    with pytest.raises(UsageError, match="run is 1"):
+        compare(1, limit)
+    with pytest.raises(UsageError, match="steps is 0"):
+        descend(DATA, steps=0)
+    with pytest.raises(UsageError, match="log_time is -9"):
+        flow(DATA, log_time=-9.0)
