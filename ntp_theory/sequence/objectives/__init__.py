@@ -1,5 +1,6 @@
 """Objectives: what of the answer a model sees, and which predictions it is judged by."""
 
+from .exact_laws import ExactLaws
 from .myopic import Myopic
 from .next_token import FirstTokenOnly, MaskedTeacherForcing, TeacherForcing, Teacherless, WholeSequenceReversed
 from .objective import IGNORED, Example, Objective, position_losses
@@ -8,6 +9,7 @@ from .whole_sequence import WholeSequence
 
 __all__ = [
     "IGNORED",
+    "ExactLaws",
     "Example",
     "FirstTokenOnly",
     "MaskedTeacherForcing",
