@@ -84,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     text = command.add_mutually_exclusive_group(required=True)
     text.add_argument("text", metavar="TEXT", nargs="?", help="a UTF-8 file, or - for standard input")
     text.add_argument("--documentation", action="store_true", help="the text of Python's own documentation")
+    command.add_argument(
+        "--model", metavar="FOLDER",
+        help="a causal language model with its tokenizer, as Hugging Face saves them: embed contexts by what its last "
+        "layer reads, and hold its own head against the limit",
+    )  # fmt: skip
     command.add_argument("--tokenizer", choices=construct.TOKENIZERS, default="word", help="default: word")
     command.add_argument(
         "--context-length", metavar="N", type=_whole(1), default=2, help="tokens in a context (default: 2)"

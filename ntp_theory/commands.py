@@ -12,9 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from . import claims, construct, figures, report, runs
 from ._version import __version__
 from .analysis import Analysis, analyze, limit_to_dict, run_to_dict
+from .bridge import last_layer, text_features
 from .checks import Check
 from .compare import compare
 from .dataset import NTPDataset
@@ -23,14 +26,26 @@ from .errors import DatasetError, NotSeparableError, UsageError
 from .margin import solve_svm
 from .margin.norms import FROBENIUS
 from .predict import predict
-from .sequence.models import model_for
+from .sequence.models import HuggingFace, model_for
 from .sequence.tasks import PathStar
+from .sequence.tasks.tokens import FolderTokens
 from .sequence.training import TeacherForcing, Teacherless, train
+from .text import source as sources
 
 __all__ = ["run_analyze", "run_claims", "run_descend", "run_flow", "run_svm", "run_train", "run_verify", "show"]
 
 # What ``svm`` holds its answer to. In Frobenius a relative gap of 1e-10 certifies its root as distance; rounding adds.
 FROBENIUS_TOL, OTHER_TOL = 2e-5, 1e-6
+
+# Options of `analyze` that choose what a model has already, with their defaults.
+NOT_OF_MODELS = {
+    "tokenizer": "word",
+    "embedding": "random",
+    "dim": 64,
+    "vocab_size": 500,
+    "steps": None,
+    "exact": False,
+}
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
@@ -69,7 +84,9 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
 
 def run_analyze(arguments: argparse.Namespace) -> int:
-    """What the theory says about a text."""
+    """What the theory says about a text, or about the last layer of a model on it."""
+    if arguments.model is not None:
+        return _analyze_model(arguments)
     folder, start = _folder(arguments.out), time.perf_counter()
     show("reading")
     text, name = _text(arguments)
@@ -95,6 +112,31 @@ def run_analyze(arguments: argparse.Namespace) -> int:
         seconds = time.perf_counter() - start
         title, pictures = f"Analysis of {name}", _pictures(found)
         report.write(folder / "report.html", title, found.checks, text=summary, pictures=pictures, seconds=seconds)
+    return _answer(arguments, document, summary, found.holds)
+
+
+def _analyze_model(arguments: argparse.Namespace) -> int:
+    """The head of a model from a folder against the limit of its features."""
+    for name, default in NOT_OF_MODELS.items():
+        if getattr(arguments, name) != default:
+            raise UsageError(f"--{name.replace('_', '-')} cannot be chosen with --model, which brings its own")
+    folder, start = _folder(arguments.out), time.perf_counter()
+    show("reading")
+    text, name = _text(arguments)
+    model, tokens = HuggingFace(arguments.model), FolderTokens(Path(arguments.model))
+    ids = torch.from_numpy(tokens.encode("".join(sources.read(text))))
+    show(f"{len(ids)} tokens: reading what the last layer reads")
+    data = text_features(model, ids, context_length=arguments.context_length, max_contexts=arguments.max_contexts)
+    show(f"{data.num_contexts} contexts, {data.vocab_size} tokens: the limit of their features")
+    found = last_layer(model, data)
+    document = {"text": name, "model": arguments.model} | found.to_dict()
+    lines = [f"{arguments.model} on {name}", "", found.summary(), "", *(check.line() for check in found.checks)]
+    summary = "\n".join(lines)
+    if folder is not None:
+        data.save(folder / "data.npz")
+        runs.write_text(folder / "analysis.json", _json(document))
+        seconds = time.perf_counter() - start
+        report.write(folder / "report.html", f"Last layer of {lines[0]}", found.checks, text=summary, seconds=seconds)
     return _answer(arguments, document, summary, found.holds)
 
 

@@ -13,10 +13,10 @@ from ..dataset import NTPDataset
 from ..doors import generator, whole
 from ..errors import UsageError
 from ..sequence.models import LanguageModel
-from ..sequence.objectives import IGNORED, Example, Objective
-from ..sequence.tasks import Batch, PathStar
+from ..sequence.objectives import IGNORED, Objective
+from ..sequence.tasks import Batch, SparseContexts, Task
 
-__all__ = ["features_dataset", "head_weights"]
+__all__ = ["exact_features", "features_dataset", "head_weights"]
 
 # Questions that are put to a model at once.
 CHUNK = 1000
@@ -24,7 +24,7 @@ CHUNK = 1000
 
 def features_dataset(
     model: LanguageModel,
-    task: PathStar,
+    task: Task,
     objective: Objective,
     batch: Batch,
     *,
@@ -40,7 +40,8 @@ def features_dataset(
     Parameters
     ----------
     model : LanguageModel
-    task : PathStar
+    task : Task
+        Of tokens.
     objective : Objective
         As the model was trained: it says what is shown, and which positions are judged.
     batch : Batch
@@ -74,6 +75,7 @@ def features_dataset(
     Examples
     --------
     >>> from ntp_theory.sequence.models import model_for
+    >>> from ntp_theory.sequence.tasks import PathStar
     >>> from ntp_theory.sequence.training import TeacherForcing
     >>> task = PathStar(2, 3, 5)
     >>> features_dataset(model_for(task), task, TeacherForcing(), task.sample(20), places=[1])
@@ -90,7 +92,7 @@ def features_dataset(
         judged = [judged[whole("places", place, at_least=0, at_most=len(judged) - 1)] for place in places]
     if not judged or len(set(judged)) < len(judged):
         raise UsageError(f"places is {places!r}; it must have at least one place, and none twice")
-    states = _states(model, example, judged)
+    states = _states(model, example.tokens, judged)
     embeddings, counts, names = [], [], []
     for i, position in enumerate(judged):
         seen = example.tokens[:, : position + 1].flatten(1)
@@ -105,12 +107,55 @@ def features_dataset(
     return NTPDataset.from_counts(torch.cat(embeddings), scipy.sparse.vstack(counts), context_names=names)
 
 
+def exact_features(model: LanguageModel, task: SparseContexts) -> NTPDataset:
+    """All contexts of a task with their exact laws, embedded by a model.
+
+    Parameters
+    ----------
+    model : LanguageModel
+    task : SparseContexts
+
+    Returns
+    -------
+    NTPDataset
+        In float64 on the CPU, weights uniform; embeddings as in `features_dataset`.
+
+    Raises
+    ------
+    UsageError
+        If the task has no known laws, or the model is too small for it.
+    DatasetError
+        If two contexts with different laws have the same hidden state, or one is not finite.
+
+    Notes
+    -----
+    Source: 2402.18551 Section 2 (`bias/loss`): the loss of a head on it is the expected loss of the model.
+
+    Examples
+    --------
+    >>> from ntp_theory.sequence.models import model_for
+    >>> task = SparseContexts(vocab_size=4, num_contexts=3, context_length=2)
+    >>> data = exact_features(model_for(task), task)
+    >>> data.num_contexts, data.dim, abs(data.entropy - task.entropy) < 1e-12
+    (3, 64, True)
+    """
+    if not isinstance(task, SparseContexts):
+        raise UsageError(f"task is {task!r}; it must be a SparseContexts, whose laws are known")
+    model.check_fits(task)
+    states = _states(model, task.contexts, [task.context_length - 1])[:, 0]
+    laws = torch.zeros(len(states), model.head.out_features, dtype=torch.float64)
+    laws[:, : task.vocab_size] = task.laws
+    names = [" ".join(map(str, context)) for context in task.contexts.tolist()]
+    return NTPDataset(states, laws, context_names=names)
+
+
 def head_weights(model: LanguageModel) -> Tensor:
     """The decoder W of a model, (V, d) in float64 on the CPU; a bias is its last column.
 
     Examples
     --------
     >>> from ntp_theory.sequence.models import model_for
+    >>> from ntp_theory.sequence.tasks import PathStar
     >>> head_weights(model_for(PathStar(2, 3, 5))).shape
     torch.Size([10, 64])
     """
@@ -120,12 +165,12 @@ def head_weights(model: LanguageModel) -> Tensor:
     return weight.double().cpu()
 
 
-def _states(model: LanguageModel, example: Example, positions: list[int]) -> Tensor:
+def _states(model: LanguageModel, tokens: Tensor, positions: list[int]) -> Tensor:
     """What the head reads (b, n, d) at some positions; float64 on the CPU."""
     parts = []
     with model.asked():
-        for tokens in example.tokens.split(CHUNK):
-            parts.append(model.features(tokens.to(model.device))[:, positions].double().cpu())
+        for some in tokens.split(CHUNK):
+            parts.append(model.features(some.to(model.device))[:, positions].double().cpu())
     states = torch.cat(parts)
     if model.head.bias is not None:
         states = torch.cat([states, states.new_ones(*states.shape[:2], 1)], dim=2)

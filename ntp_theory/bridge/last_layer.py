@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from ..checks import Check
 from ..dataset import NTPDataset, as_dataset
 from ..doors import as_decoder
 from ..loss import LossParts, evaluate
@@ -17,6 +19,11 @@ from ..subspace import data_subspace
 from .features import head_weights
 
 __all__ = ["LastLayer", "accuracy", "last_layer"]
+
+# Distance to W_mm, relative: a duality gap of 1e-10, which `predict` accepts, certifies 1e-5; rounding may double it.
+DISTANCE = 2e-5
+# Of losses and margins.
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +45,8 @@ class LastLayer:
         The own head's margin as a share of that, at most 1; negative where it errs.
     cosine : float
         Of the angle between the own head's part off F and W_mm. It and ``share`` are nan if nothing can be separated.
+    finite_error : float
+        ``||P_F W - W*||`` of the own head over ``||W*||``: how far its log-odds are from the true ones; nan if W* is 0.
     """
 
     limit: Limit
@@ -46,6 +55,14 @@ class LastLayer:
     margin: float
     share: float
     cosine: float
+    finite_error: float
+
+    @property
+    def escaping(self) -> float:
+        """The share of pairs of a context and a token off its support that heads can drive to zero probability."""
+        supported = self.limit.data.support
+        off = supported.numel() - int(supported.sum())
+        return 1.0 - int((self.limit.support & ~supported).sum()) / off if off else 1.0
 
     @property
     def separable(self) -> bool:
@@ -57,20 +74,97 @@ class LastLayer:
         """Loss of the own head above the infimum over all heads, nats."""
         return self.loss.value - self.limit.infimum
 
+    @property
+    def checks(self) -> list[Check]:
+        """Certified bounds between the own head and the limit."""
+        slack = ROUNDING * max(1.0, self.loss.value)
+        found = [
+            Check.at_most(
+                "bias/any-data",
+                bound=self.loss.value,
+                computed=self.limit.infimum_bounds[0],
+                slack=slack,
+                evidence="certified",
+                source="derived (D3)",
+                statement="certified lower bound on the loss of all heads, against that of the own head, nats",
+            )
+        ]
+        if self.limit.direction is not None:
+            known = self.limit.svm.distance_bound() / self.limit.svm.norm
+            found.append(
+                Check.at_most(
+                    "svm/dual",
+                    bound=DISTANCE,
+                    computed=known,
+                    evidence="certified",
+                    source="derived",
+                    statement="distance to W_mm, relative, by the duality gap",
+                )
+            )
+            if self.share > 0:
+                found.append(
+                    Check.at_most(
+                        "bias/direction-certificate",
+                        bound=self.cosine,
+                        computed=self.share,
+                        slack=2.0 * known + slack,
+                        evidence="certified",
+                        source="derived (D5)",
+                        statement="share of the largest margin, against the cosine with W_mm",
+                    )
+                )
+        return found
+
+    @property
+    def holds(self) -> bool:
+        """Whether every check holds."""
+        return all(check.holds for check in self.checks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form, without matrices; nats."""
+        data, limit = self.limit.data, self.limit
+        return {
+            "data": {
+                "contexts": data.num_contexts,
+                "tokens": data.vocab_size,
+                "dimension": data.dim,
+                "occurrences": None if data.counts is None else int(data.counts.sum()),
+                "entropy_nats": data.entropy,
+            },
+            "case": limit.case,
+            "compatible": limit.compatibility.compatible,
+            "separable": self.separable,
+            "escaping": self.escaping,
+            "loss_nats": self.loss.value,
+            "entropy_gap_nats": self.loss.gap,
+            "in_support_nats": self.loss.in_support,
+            "tail_nats": self.loss.tail,
+            "infimum_nats": limit.infimum,
+            "excess_nats": self.excess,
+            "accuracy": self.accuracy,
+            "margin": self.margin,
+            "margin_share": self.share,
+            "alignment": self.cosine,
+            "finite_error": self.finite_error,
+            "checks": [check.to_dict() for check in self.checks],
+            "holds": self.holds,
+        }
+
     def summary(self) -> str:
         """The comparison in words."""
         data = self.limit.data
         if self.limit.direction is None:
             margin = "no off-support token can be driven to zero probability"
         else:
+            escaping = "separable" if self.separable else f"partly separable, {self.escaping:.2%} of off-support pairs"
             margin = (
-                f"{'separable' if self.separable else 'partly separable'}: margin {self.margin:.4g} of the features' "
+                f"{escaping}: margin {self.margin:.4g} of the features' "
                 f"norm, own head {self.share:.1%} of it, cosine {self.cosine:.3f}"
             )
         return (
             f"{data.num_contexts} contexts, d = {data.dim}, entropy {data.entropy:.4g} nats\n"
-            f"loss {self.loss.value:.4g} nats, infimum over heads {self.limit.infimum:.4g}, "
-            f"accuracy {self.accuracy:.1%}\n{margin}"
+            f"loss {self.loss.value:.4g} nats, {self.loss.gap:.3g} above the entropy, infimum over heads "
+            f"{self.limit.infimum:.4g}, accuracy {self.accuracy:.1%}\n{margin}"
         )
 
 
@@ -114,8 +208,10 @@ def last_layer(model: LanguageModel, data: NTPDataset) -> LastLayer:
     limit = predict(data)
     share = cosine = torch.nan
     margin = 0.0
+    subspace, size = data_subspace(limit.reference), float(limit.finite.norm())
+    finite_error = float((subspace.project(weights) - limit.finite).norm()) / size if size else torch.nan
     if limit.direction is not None:
-        part = data_subspace(limit.reference).project_complement(weights)
+        part = subspace.project_complement(weights)
         part = part - part.mean(dim=0)  # what all tokens have in common moves no probability
         length = float(part.norm())
         own = float(limit.reference.pattern.margins(data.embeddings @ part.T).min())
@@ -123,7 +219,7 @@ def last_layer(model: LanguageModel, data: NTPDataset) -> LastLayer:
             share = own / length / limit.margin
             cosine = float((part * limit.direction).sum() / (length * limit.direction.norm()))
         margin = limit.margin / float(data.embeddings.square().sum(dim=1).mean().sqrt())
-    return LastLayer(limit, evaluate(weights, data), accuracy(weights, data), margin, share, cosine)
+    return LastLayer(limit, evaluate(weights, data), accuracy(weights, data), margin, share, cosine, finite_error)
 
 
 def accuracy(weights: ArrayLike | Tensor, data: NTPDataset) -> float:

@@ -33,8 +33,9 @@ def from_model(
     Parameters
     ----------
     features : callable
-        Maps tokens (b, t), int64, to hidden states (b, t, d). A module is switched to evaluation mode for the
-        call.
+        Maps tokens (b, t), int64, to hidden states (b, t, d): any ``torch.nn.Module``, a method of one, as
+        ``model.features`` of ours and of `ntp_theory.sequence.models.HuggingFace`, or a function. A module is switched
+        to evaluation mode for the call.
     tokens : Tensor (n, T), int64
         Sequences of token numbers; passed to ``features`` on their own device.
     context_length : int, optional
@@ -129,7 +130,8 @@ def _last_states(features: Callable[[Tensor], Tensor], contexts: Tensor, batch_s
 @contextmanager
 def _evaluation_mode(features: object) -> Iterator[None]:
     """Switch off what is random in training, such as dropout, and leave every part as it was found."""
-    modules = features.modules() if isinstance(features, nn.Module) else ()
+    owner = getattr(features, "__self__", features)  # of a method
+    modules = owner.modules() if isinstance(owner, nn.Module) else ()
     training = [module for module in modules if module.training]
     try:
         for module in training:

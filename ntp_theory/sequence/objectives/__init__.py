@@ -1,5 +1,6 @@
 """Objectives: what of the answer a model sees, and which predictions it is judged by."""
 
+from .exact_laws import ExactLaws
 from .medusa import Medusa
 from .multi_token import MultiToken
 from .myopic import Myopic
@@ -10,6 +11,7 @@ from .whole_sequence import WholeSequence
 
 __all__ = [
     "IGNORED",
+    "ExactLaws",
     "Example",
     "FirstTokenOnly",
     "MaskedTeacherForcing",

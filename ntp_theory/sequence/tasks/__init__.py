@@ -6,6 +6,7 @@ from .multiplication import Multiplication
 from .path_star import PathStar, PathStarGraph, read_graphs, write_graphs
 from .polynomials import Expression, PolynomialArithmetic
 from .pre_caching import PreCaching
+from .sparse_contexts import SparseContexts
 from .task import Task
 from .text import Text, without_repeats
 
@@ -18,6 +19,7 @@ __all__ = [
     "PathStarGraph",
     "PolynomialArithmetic",
     "PreCaching",
+    "SparseContexts",
     "Task",
     "Text",
     "read_graphs",

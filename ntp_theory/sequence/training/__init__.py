@@ -1,6 +1,7 @@
 """Training: objectives, and the one loop."""
 
 from ..objectives import (
+    ExactLaws,
     FirstTokenOnly,
     MaskedTeacherForcing,
     Medusa,
@@ -18,6 +19,7 @@ from .result import TrainResult
 from .settings import Settings
 
 __all__ = [
+    "ExactLaws",
     "FirstTokenOnly",
     "MaskedTeacherForcing",
     "Medusa",
