@@ -153,6 +153,18 @@ def test_medusa(joint, n, seed, dtype):
     assert all((g is not None) == (joint or name.startswith("heads.")) for name, g in ways[1][1].items())
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("frozen", ["trunk.", ("trunk.", "further.0.", "heads.blocks.0.", "heads.unembeddings.0.")])
+def test_parameters_without_gradients(kind, frozen):
+    """A trunk that the caller froze, and a head on it: the others get the same bits as by the sum."""
+    model, example = KINDS[kind](TRUNKS["learned"](V, 0), 3), example_of(3, 8, 6, 0)
+    for name, p in model.named_parameters():
+        p.requires_grad_(not name.startswith(frozen))
+    ways = [gradients(model, way, MultiToken(3), example) for way in ("sum", "training")]
+    assert alike(*ways)
+    assert all((g is None) == name.startswith(frozen) for name, g in ways[1][1].items())
+
+
 def test_heads_on_a_frozen_trunk_do_not_touch_each_other():
     """The gradient of a head is the same bits whatever the others are."""
     objective = Medusa()

@@ -114,7 +114,7 @@ class _Doubling(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         (keep, states), reach = ctx.saved_tensors, ctx.reach
         to_fresh = gradient
-        for _ in range(min(reach.window, keep.shape[1] - 1) if reach.beta < 1 else 0):  # a round reaches one further
+        for _ in range(min(reach.window, keep.shape[1] - 1) if reach.beta != 1 else 0):  # a round reaches one further
             to_fresh = gradient + F.pad(keep[:, 1:] * to_fresh[:, 1:], (0, 0) * (keep.dim() - 2) + (0, 1))
         if reach.beta:
             backwards = torch.cat([keep[:, :1], keep[:, 1:].flip(1)], dim=1)

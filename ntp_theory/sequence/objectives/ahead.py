@@ -85,7 +85,8 @@ class Ahead:
             leaves = {head: _leaf(states[head]) for head in sorted(branch, reverse=True) if self.weights[head]}
             for head, x_leaf in leaves.items():
                 loss = self._loss(head, x_leaf)
-                backward((self.weights[head] * loss).sum() / (self.shape[0] * self.shape[1]))
+                if loss.requires_grad:  # not of a head without parameters of its own on a trunk without gradients
+                    backward((self.weights[head] * loss).sum() / (self.shape[0] * self.shape[1]))
                 found[head] = loss.detach()
             reached = [head for head, x_leaf in leaves.items() if x_leaf.requires_grad]
             _send_back([states[head] for head in reached], [leaves[head] for head in reached])
