@@ -15,6 +15,8 @@ __all__ = ["compare"]
 
 # What is asked of the slope of the norm. At log t = 1000 an offset of 100 ||W_svm|| would move it by half of that.
 SLOPE = 0.01
+# The share of the loss constant that errors of a finite part are compared with at least.
+SMALL = 1e-3
 # What ten steps of integration to 1e-9 may leave of a position, relative.
 INTEGRATED = 1e-8
 # A flow shows its finite part this much before it is settled, where integration leaves several digits of it.
@@ -139,8 +141,10 @@ def _finite(run: PartitionRun, limit: PartitionLimit) -> Check:
         )
     wanted, scaled = limit.finite_constant(), math.exp(s) * off
     size = float(wanted.norm())
-    # single multipliers are off by their rates, and what they add may nearly cancel
-    error = float((scaled - wanted).norm()) / limit.finite_scale()
+    # single multipliers are off by their rates, and what they add may nearly cancel; where they add nothing to F there
+    # is the error of integration, 1e-9 times t
+    scale = max(limit.finite_scale(), SMALL * limit.loss_constant)
+    error = float((scaled - wanted).norm()) / scale
     tolerance = max(SLOPE, _slow(limit, s))
     words = f"t (P_F W - W_fin) along its limit, error of the whole vector, at log t = {s:.3g}"
     along = float(scaled @ wanted) / size if size else float(scaled.norm())

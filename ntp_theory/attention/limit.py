@@ -106,7 +106,8 @@ class PartitionLimit:
         means = torch.einsum("ic,icd->id", cut.scores(self.finite).softmax(1), self.loss.features)
         pull = self.multipliers.values[:, :, None] * (self.loss.features - means[:, None])
         curved = self.basis.T @ cut.hessian(self.finite) @ self.basis
-        return -pull @ self.basis @ torch.linalg.inv(curved) @ self.basis.T
+        parts: Tensor = -pull @ self.basis @ torch.linalg.inv(curved) @ self.basis.T
+        return parts
 
     def summary(self) -> str:
         """The prediction in words."""

@@ -154,7 +154,7 @@ def test_pairs_are_blocked_exactly_where_no_direction_is_strict(seed):
 
 
 def test_a_normal_is_one_context_and_tied_is_stricter():
-    data, rows = pair_dataset(torch.tensor([[1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]), [False, True, False])
+    data, rows = pair_dataset(torch.tensor([[1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]), [True, False, False])
     assert rows == [0, 0, 1] and data.support.tolist() == [[True, True], [True, False]]
 
 

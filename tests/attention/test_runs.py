@@ -68,6 +68,13 @@ def test_late_flow_is_the_flow_of_the_whole_loss():
     assert torch.allclose(steps, torch.full_like(steps, limit.norm), rtol=1e-4)
 
 
+def test_the_flow_is_where_offset_and_direction_put_it():
+    limit = predict(DATA)
+    run = flow(DATA, log_time=1000.0, limit=limit)
+    # all that the data can move is in F and the span of active constraints here; integration is to 1e-9
+    assert torch.allclose(run.weights[-1], 1000.0 * limit.direction + limit.offset, atol=1e-6)
+
+
 def test_a_wrong_prediction_is_noticed():
     limit = predict(DATA)
     run = flow(DATA, log_time=1000.0, limit=limit)
