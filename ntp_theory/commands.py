@@ -126,9 +126,7 @@ def _analyze_model(arguments: argparse.Namespace) -> int:
     model, tokens = HuggingFace(arguments.model), FolderTokens(Path(arguments.model))
     ids = torch.from_numpy(tokens.encode("".join(sources.read(text))))
     show(f"{len(ids)} tokens: reading what the last layer reads")
-    data = text_features(
-        model, ids, context_length=arguments.context_length, max_contexts=arguments.max_contexts
-    )
+    data = text_features(model, ids, context_length=arguments.context_length, max_contexts=arguments.max_contexts)
     show(f"{data.num_contexts} contexts, {data.vocab_size} tokens: the limit of their features")
     found = last_layer(model, data)
     document = {"text": name, "model": arguments.model} | found.to_dict()

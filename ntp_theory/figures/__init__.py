@@ -1,6 +1,7 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
 from .geometry import grams, modes, slopes
+from .learned import conditions_along, frozen_direction, frozen_loss, gap_along
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
 from .multi_token import choice_points, head_floors, law_beside_samples
 from .panels import alignment, distance, four_panels, loss, norm
@@ -15,10 +16,14 @@ __all__ = [
     "alignment",
     "cached_effects",
     "choice_points",
+    "conditions_along",
     "distance",
     "embeddings",
     "four_panels",
     "free_accuracies",
+    "frozen_direction",
+    "frozen_loss",
+    "gap_along",
     "gap_by_position",
     "gap_by_size",
     "grams",

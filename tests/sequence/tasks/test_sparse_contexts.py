@@ -84,8 +84,12 @@ def test_exact_loss_is_that_of_everything(task, seed):
     """The mean over all contexts by their laws, against the mean over the rows of `everything`; never below H."""
     model, exact, generator = small_model(task, seed), ExactLaws(task), torch.Generator()
     everything = task.everything()
-    sampled = TeacherForcing().losses(model, TeacherForcing().example(everything, task, generator)).detach().double().mean()
-    found = exact.losses(model, exact.example(everything[:: task.denominator], task, generator)).detach().double().mean()
+    sampled = (
+        TeacherForcing().losses(model, TeacherForcing().example(everything, task, generator)).detach().double().mean()
+    )
+    found = (
+        exact.losses(model, exact.example(everything[:: task.denominator], task, generator)).detach().double().mean()
+    )
     assert float(found) == pytest.approx(float(sampled), rel=1e-5, abs=1e-6)
     assert float(found) >= task.entropy - 1e-5
 
