@@ -115,6 +115,7 @@ def frozen_loss(frozen: FrozenTraining, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
+    >>> import torch
     >>> from ntp_theory import NTPDataset
     >>> from ntp_theory.bridge import train_frozen
     >>> data = NTPDataset([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
@@ -153,6 +154,7 @@ def frozen_direction(frozen: FrozenTraining, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
+    >>> import torch
     >>> from ntp_theory import NTPDataset
     >>> from ntp_theory.bridge import train_frozen
     >>> data = NTPDataset([[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
