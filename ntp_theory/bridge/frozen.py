@@ -65,7 +65,8 @@ class FrozenTraining:
         assert self.flow.log_derivative is not None and self.limit.direction is not None
         slopes = self.flow.log_derivative[1:]
         slopes, goal = slopes / slopes.norm(dim=(1, 2), keepdim=True), self.limit.direction / self.limit.svm.norm
-        return (slopes - goal).square().sum((1, 2)) / 2  # half the squared distance, without cancellation
+        halved: Tensor = (slopes - goal).square().sum((1, 2)) / 2  # of the squared distance, without cancellation
+        return halved
 
     @property
     def comparisons(self) -> tuple[Comparison, Comparison]:
@@ -75,6 +76,7 @@ class FrozenTraining:
     @property
     def checks(self) -> list[Check]:
         """The laws of the loss and of the direction at the end of the flow, and all that `compare` reads."""
+        steps = int(self.descent.times[-1])
         end = f"at log t = {float(self.flow.log_times[-1]):.6g}, features frozen"
         laws = [
             Check.close(
@@ -99,10 +101,11 @@ class FrozenTraining:
                 0.0,
                 self.followed,
                 relative=False,
-                tolerance=LOSS,
+                # twice the correction of finite steps, eta log(k) / t, is allowed beside it
+                tolerance=LOSS + 2.0 * math.log(steps) / steps,
                 evidence="measured",
                 source="derived (D4.1)",
-                statement=f"CE - inf CE of gradient descent against the flow's, at k = {int(self.descent.times[-1])}",
+                statement=f"CE - inf CE of gradient descent against the flow's, at k = {steps}",
             ),
         ]
         return laws + [check for comparison in self.comparisons for check in comparison.checks]
@@ -112,7 +115,9 @@ class FrozenTraining:
         parts = [evaluate(weights, self.limit.reference) for weights in run.weights]
         inside, log_tail = torch.tensor([(x.in_support, x.log_tail) for x in parts], dtype=torch.float64).T
         early = run.log_elapsed.clamp(max=-math.log(torch.finfo(torch.float64).eps))
-        return torch.where(run.log_elapsed > early, 0.0, inside * early.exp()) + (log_tail + run.log_elapsed).exp()
+        off = (log_tail + run.log_elapsed).exp()
+        scaled: Tensor = torch.where(run.log_elapsed > early, 0.0, inside * early.exp()) + off
+        return scaled
 
     def summary(self) -> str:
         """The laws in words, a line a check."""
@@ -140,8 +145,8 @@ def train_frozen(
     steps : int
         Of gradient descent, 1 or more, with steps of one over the smoothness bound.
     log_time : float
-        Natural logarithm of the time to which the flow goes. The work of one of its steps, of which it makes tens,
-        grows with ``((V - 1) rank(H))^3``.
+        Natural logarithm of the time to which the flow goes, further than the descent. The work of one of its steps,
+        of which it makes tens, grows with ``((V - 1) rank(H))^3``.
     tol : float
         Of the flow, see `ntp_theory.flow`.
     progress : bool
@@ -179,7 +184,9 @@ def train_frozen(
         raise UsageError("data has no off-support token that can be driven to zero probability, so there is no W_mm")
     descent = descend(data, steps=steps, init=head, progress=progress)
     # at the times of the descent too, so that one can be laid over the other
-    shared = [s for s in descent.log_elapsed.tolist() if 0.0 <= s < log_time]
+    shared = descent.log_elapsed.tolist()
+    if shared[-1] >= log_time:
+        raise UsageError(f"log_time is {log_time!r}; it must be above that of {steps} steps, {shared[-1]:.6g}")
     later = [log_time * i / PARTS for i in range(1, PARTS + 1)]
-    path = flow(data, log_time=log_time, init=head, record=[-math.inf, *shared, *later], tol=tol, progress=progress)
+    path = flow(data, log_time=log_time, init=head, record=[*shared, *later], tol=tol, progress=progress)
     return FrozenTraining(limit, descent, path)

@@ -2,6 +2,7 @@
 
 from .attention import norm_growth, priority_graph
 from .geometry import grams, modes, slopes
+from .learned import conditions_along, frozen_direction, frozen_loss, gap_along
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
 from .memory import memory_by_heads
 from .multi_token import choice_points, head_floors, law_beside_samples
@@ -19,11 +20,15 @@ __all__ = [
     "alignment",
     "cached_effects",
     "choice_points",
+    "conditions_along",
     "distance",
     "embeddings",
     "flip_rates",
     "four_panels",
     "free_accuracies",
+    "frozen_direction",
+    "frozen_loss",
+    "gap_along",
     "gap_by_position",
     "gap_by_size",
     "grams",

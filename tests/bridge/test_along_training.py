@@ -141,3 +141,5 @@ def test_refused():
         train_frozen(nothing, torch.zeros(2, 1))
     with pytest.raises(UsageError, match="steps"):
         train_frozen(nothing, torch.zeros(2, 1), steps=0)
+    with pytest.raises(UsageError, match="log_time is 1"):
+        train_frozen(ntp.construct.tiny(), torch.zeros(5, 8), steps=1000, log_time=1.0)

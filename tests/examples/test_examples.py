@@ -23,6 +23,7 @@ SMALL = {
     "last_layer": {"path_length": 3, "share": 0.01, "questions": 40},
     "real_text": {"width": 16, "layers": 1, "steps": 2, "seeds": 2, "widths": (8,)},
     "pre_caching": {"share": 0.01, "length": 8},
+    "features_along_training": {"vocab_size": 6, "contexts": 12, "width": 8, "steps": 200, "descent": 1000},
     "free_features": {"ridges": (1e-4, 1e-8)},
     "memory": {"length": 64, "vocab_size": 2048, "width": 16},
     "trees": {"steps": 3, "width": 8, "prompts": 4, "budgets": (1, 2, 4)},

@@ -25,7 +25,8 @@ from ...geometry import (
     square_loss_gradient,
 )
 from ...loss import evaluate
-from ..registry import at_most, claim, close, same, shared
+from ..bias.learned import learned_features
+from ..registry import Budget, at_most, claim, close, same, shared
 
 # Two tokens after each of six contexts: singular values of S~ well apart, and those of cross-entropy a sixth of a half.
 PAIRS = ((0, 1), (0, 1), (0, 1), (0, 2), (3, 4), (2, 4))
@@ -120,12 +121,19 @@ def semantics() -> Iterator[Check]:
     )
 
 
-@claim("bias/nonlinear-extension", source="2402.18551 (remark)", evidence="certified")
-def nonlinear_extension() -> Iterator[Check]:
+@claim(
+    "bias/nonlinear-extension",
+    source="2402.18551 (remark)",
+    evidence="certified",
+    standard="A 2-layer transformer of width 32, V = 32, 200 contexts: loss within 1e-3 nats of the entropy; the "
+    "features then frozen, t (CE - H) within 2 % of ||W_mm||^2 and 1 - cos(dW/dlog t, W_mm) below 1e-3 at t = e^100.",
+)
+def nonlinear_extension(budget: Budget) -> Iterator[Check]:
     """With learned embeddings, (4) and (6) ask for some decoder and parameters; fixed parameters are the linear theory.
 
     Twelve contexts, random embeddings in 2 dimensions: neither compatible nor separable, by certificate. Embeddings
-    that may be chosen, say supports beside log-probabilities, are both, and decoders are read off.
+    that may be chosen, say supports beside log-probabilities, are both, and decoders are read off. Those that a
+    transformer of width 8 learns on 12 contexts are both, and on them, frozen, the sharp laws hold.
     """
     rng = np.random.default_rng(5)
     mask = np.array([rng.permutation(VOCAB) < 2 for _ in range(12)])
@@ -152,6 +160,7 @@ def nonlinear_extension() -> Iterator[Check]:
     yield at_most(
         VOCAB * math.exp(-60.0 - float(logs.min())), gap, evidence="certified", statement="CE - H of [0 I] + 60 [I 0]"
     )
+    yield from learned_features(budget)
 
 
 @shared

@@ -201,7 +201,22 @@ def _model(source: Any, seed: int) -> Any:
                 torch.manual_seed(seed)
                 return AutoModelForCausalLM.from_config(source)
         if isinstance(source, str | os.PathLike) and Path(source).is_dir():
-            return AutoModelForCausalLM.from_pretrained(source, local_files_only=True)
+            with _silent():
+                return AutoModelForCausalLM.from_pretrained(source, local_files_only=True)
     except (OSError, ValueError) as error:
         raise UsageError(f"source is {str(source)[:200]!r}; it is no causal language model ({error})") from error
     raise UsageError(f"source is {str(source)[:200]!r}; it must be a folder, a config or a model of transformers")
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """While it lasts, transformers shows no progress of its own."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

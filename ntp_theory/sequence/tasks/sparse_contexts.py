@@ -67,7 +67,7 @@ class SparseContexts(Task):
     >>> task.counts.tolist()
     [[2, 0, 0, 0, 2], [0, 0, 2, 2, 0], [0, 0, 0, 1, 3]]
     >>> round(task.entropy, 4)
-    0.606
+    0.6495
     """
 
     right_answers = False
