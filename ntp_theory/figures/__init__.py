@@ -1,5 +1,6 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
+from .drafts import survival_by_draft, tokens_by_heads
 from .geometry import grams, modes, slopes
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
 from .memory import memory_by_heads
@@ -39,6 +40,8 @@ __all__ = [
     "save",
     "slopes",
     "supports",
+    "survival_by_draft",
+    "tokens_by_heads",
     "tokens_by_nodes",
     "toy_figure",
 ]

@@ -25,6 +25,7 @@ SMALL = {
     "free_features": {"ridges": (1e-4, 1e-8)},
     "memory": {"length": 64, "vocab_size": 2048, "width": 16},
     "trees": {"steps": 3, "width": 8, "prompts": 4, "budgets": (1, 2, 4)},
+    "acceptance": {"steps": 3, "width": 8, "prompts": 4, "groups": 2},
     "soft_labels": {"again": [("sign", 3, 1, 200)]},
     "shared_unembedding": {"again": [("one-hot", 3, 0.1, 5.0)]},
     "choice_points": {"heads": 2},

@@ -1,0 +1,41 @@
+"""Claims on trained heads: their runs do what they say, at a few steps, and wrong outcomes do not hold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ntp_theory.claims.multitoken import runs, trained
+from ntp_theory.multitoken import MarkovChain
+
+CHAIN = MarkovChain.of(0.6 * np.eye(6) + 0.4 * np.random.default_rng(0).dirichlet(np.full(6, 0.5), 6))
+
+
+def foreseen(monkeypatch, laws, excess=0.0):
+    """What heads with these laws would have been measured to do, with some noise of windows."""
+    noise = np.random.default_rng(1).normal(0.0, 0.01, (400, len(laws)))
+    found = runs.Foreseen(CHAIN, np.log(np.stack(laws)), excess + noise - noise.mean(0))
+    monkeypatch.setattr(trained, "foreseen", lambda heads, seed: found)
+    return [check for check in trained.heads_against_floors() if not check.holds]
+
+
+def test_heads_at_their_laws_meet_their_floors(monkeypatch):
+    laws = [0.98 * CHAIN.head_law(head) + 0.02 / 6 for head in (1, 2, 3, 4)]
+    assert foreseen(monkeypatch, laws) == []
+
+
+def test_a_head_that_says_the_law_of_another_does_not_hold(monkeypatch):
+    failed = foreseen(monkeypatch, [CHAIN.head_law(head) for head in (1, 2, 2, 4)])
+    assert [check.computed for check in failed][-1] == "[1, 2, 2, 4]" and len(failed) == 2
+
+
+def test_a_head_that_reads_ahead_is_below_its_floor(monkeypatch):
+    failed = foreseen(monkeypatch, [CHAIN.head_law(head) for head in (1, 2, 3, 4)], np.array([0.0, -0.1, 0.0, 0.0]))
+    assert ["head 2: its floor" in check.statement for check in failed] == [True]
+
+
+def test_trained_heads_are_on_their_way_from_uniform_laws_to_those_of_the_chain():
+    found = runs.foreseen(2, 0, 30)
+    floors = np.array(CHAIN.floors(2).floors)
+    assert np.abs(found.chain.transitions - CHAIN.transitions).max() == 0
+    for excess in (found.excess.mean(0), CHAIN.losses(found.logs) - floors):
+        assert excess.shape == (2,) and (0 < excess).all() and (excess < 0.5 * (np.log(6) - floors)).all()
