@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from ntp_theory import claims
 from ntp_theory.claims.multitoken import runs, trained
 from ntp_theory.multitoken import MarkovChain
+from ntp_theory.sequence.measures import InductionAccuracy
 
 CHAIN = MarkovChain.of(0.6 * np.eye(6) + 0.4 * np.random.default_rng(0).dirichlet(np.full(6, 0.5), 6))
 
@@ -39,3 +42,33 @@ def test_trained_heads_are_on_their_way_from_uniform_laws_to_those_of_the_chain(
     assert np.abs(found.chain.transitions - CHAIN.transitions).max() == 0
     for excess in (found.excess.mean(0), CHAIN.losses(found.logs) - floors):
         assert excess.shape == (2,) and (0 < excess).all() and (excess < 0.5 * (np.log(6) - floors)).all()
+
+
+def accuracies(right, apart):
+    """What a run would have measured at steps 50, 100, .."""
+    pairs = zip(right, apart, strict=True)
+    return {
+        50 * (k + 1): InductionAccuracy(count=9, right=r, copied=1.0, choices=9, told_apart=a, first_mention=0.0)
+        for k, (r, a) in enumerate(pairs)
+    }
+
+
+SLOW = accuracies([0.1, 0.2, 0.3, 0.6, 0.9], [0.0, 0.0, 0.0, 0.5, 0.9])
+FAST = accuracies([0.1, 0.5, 0.8, 0.9], [0.0, 0.4, 0.8, 0.96])
+
+
+@pytest.mark.parametrize(
+    ("by_heads", "held"),
+    [((SLOW, FAST), [True, True, True]), ((FAST, SLOW), [False, False, False]), ((FAST, FAST), [True, True, False])],
+)
+def test_stages_of_induction(monkeypatch, by_heads, held):
+    monkeypatch.setattr(trained, "induced", lambda heads, seed: by_heads[heads - 1])
+    found = claims.check("multitoken/induction-toy", "standard")
+    assert [check.holds for check in found] == held
+    assert ("never" in found[-1].statement) == (SLOW in by_heads)
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_runs_of_induction_are_judged_at_their_end(heads):
+    found = runs.induced(heads, 0, 2)
+    assert list(found) == [2] and found[2].choices > 500 and found[2].told_apart < 0.1

@@ -16,12 +16,12 @@ from ...sequence.tasks.task import Task
 from ...sequence.training import MultiToken, Settings, TrainResult, train
 from ..registry import shared
 
-__all__ = ["ARITHMETIC", "TOLD_APART", "Foreseen", "computed", "foreseen", "induced", "planned"]
+__all__ = ["ARITHMETIC", "EVERY", "TOLD_APART", "Foreseen", "computed", "foreseen", "induced", "planned"]
 
 INDUCTION = Induction()
 # Expressions of two operators at most in a ring of 25 elements.
 ARITHMETIC = PolynomialArithmetic(2, modulus=5, terms=2)
-TOLD_APART = 0.95
+TOLD_APART, EVERY = 0.95, 50
 
 
 def _matched(task: Task, layers: int, heads: int, seed: int) -> LayerHeads:
@@ -46,7 +46,7 @@ def induced(heads: int, seed: int, steps: int = 1500) -> dict[int, InductionAccu
         steps=steps,
         settings=Settings(batch_size=64),
         rng=seed,
-        evaluate_every=50,
+        evaluate_every=EVERY,
         evaluate_count=10,  # the loop's own, which nothing reads
         callback=judged,
     )
