@@ -8,7 +8,7 @@ import pytest
 from ntp_theory import claims
 from ntp_theory.claims.multitoken import runs, trained
 from ntp_theory.multitoken import MarkovChain
-from ntp_theory.sequence.measures import InductionAccuracy
+from ntp_theory.sequence.measures import Evaluation, InductionAccuracy, by_operators
 
 CHAIN = MarkovChain.of(0.6 * np.eye(6) + 0.4 * np.random.default_rng(0).dirichlet(np.full(6, 0.5), 6))
 
@@ -72,3 +72,19 @@ def test_stages_of_induction(monkeypatch, by_heads, held):
 def test_runs_of_induction_are_judged_at_their_end(heads):
     found = runs.induced(heads, 0, 2)
     assert list(found) == [2] and found[2].choices > 500 and found[2].told_apart < 0.1
+
+
+@pytest.mark.parametrize(("two", "held"), [(0.85, True), (0.91, True), (0.97, False)])
+def test_arithmetic_is_not_said_to_be_no_better_if_it_is(monkeypatch, two, held):
+    shares = {1: 0.9, 2: two}
+    monkeypatch.setattr(
+        trained, "computed", lambda heads, seed: {1: Evaluation(0, 2000, (), shares[heads], (shares[heads],))}
+    )
+    (found,) = claims.check("multitoken/arithmetic", "standard")
+    assert found.holds == held and found.computed == pytest.approx(two - 0.9)
+
+
+def test_runs_of_arithmetic_are_judged_for_every_number_of_operators(monkeypatch):
+    monkeypatch.setattr(runs, "by_operators", lambda model, task, rng: by_operators(model, task, count=100, rng=rng))
+    found = runs.computed(2, 0, 1)
+    assert list(found) == [1, 2] and all(one.free < 0.2 for one in found.values())

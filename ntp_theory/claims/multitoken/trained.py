@@ -9,7 +9,7 @@ import numpy as np
 from ...checks import Check
 from ...sequence.measures import InductionAccuracy
 from ..registry import Budget, at_most, claim, same
-from .runs import EVERY, TOLD_APART, foreseen, induced
+from .runs import EVERY, TOLD_APART, computed, foreseen, induced, planned
 
 __all__ = ["heads_against_floors"]
 
@@ -37,6 +37,25 @@ def induction_toy(budget: Budget) -> Iterator[Check]:
     shown = "; ".join(f"{_shown(two)} against {_shown(one)}" for one, two in apart)
     words = f"in some seed names are told apart sooner with two heads: steps {shown}"
     yield same(True, earlier, evidence="measured", statement=words)
+
+
+@claim(
+    "multitoken/arithmetic",
+    source="2404.19737 Sec. 4.2, App. K",
+    evidence="measured",
+    verdict="refuted as written",
+    standard="Fixed beforehand: F_5[X]/(X^2), 1 or 2 operators, 4 layers in all whatever n, 1,500 steps of 128, one seed; "
+    "free accuracy on 2,000 held-out expressions for each m.",
+)
+def arithmetic(budget: Budget) -> Iterator[Check]:
+    """Printed: several heads are more often right about polynomials than one. At this size two are not."""
+    one, two = (computed(heads, 0) for heads in (1, 2))
+    for m, next_token in one.items():
+        gain = two[m].free - next_token.free
+        # of a difference of shares of so many questions each, three standard errors
+        slack = 3 * sum(e.free * (1 - e.free) / e.count for e in (next_token, two[m])) ** 0.5
+        words = f"m = {m}: gain of free accuracy by a second head, {two[m].free:.3f} against {next_token.free:.3f}"
+        yield at_most(0.0, gain, slack=slack, evidence="measured", statement=words)
 
 
 def _first(found: Mapping[int, InductionAccuracy], reached: Callable[[InductionAccuracy], bool]) -> float:
