@@ -9,6 +9,7 @@ from ntp_theory import claims
 from ntp_theory.claims.multitoken import runs, trained
 from ntp_theory.multitoken import MarkovChain
 from ntp_theory.sequence.measures import Evaluation, InductionAccuracy, by_operators
+from ntp_theory.sequence.training import TrainResult
 
 CHAIN = MarkovChain.of(0.6 * np.eye(6) + 0.4 * np.random.default_rng(0).dirichlet(np.full(6, 0.5), 6))
 
@@ -88,3 +89,21 @@ def test_runs_of_arithmetic_are_judged_for_every_number_of_operators(monkeypatch
     monkeypatch.setattr(runs, "by_operators", lambda model, task, rng: by_operators(model, task, count=100, rng=rng))
     found = runs.computed(2, 0, 1)
     assert list(found) == [1, 2] and all(one.free < 0.2 for one in found.values())
+
+
+def test_runs_on_graphs_have_five_layers_below_every_prediction(monkeypatch):
+    seen = []
+    monkeypatch.setattr(runs, "train", lambda model, task, objective, **options: seen.append((model, objective)))
+    runs.planned(4, 0, 1)
+    ((model, objective),) = seen
+    assert model.trunk.config.layers == 4 and model.num_heads == objective.num_heads == len(model.layers) == 4
+
+
+@pytest.mark.parametrize(
+    ("loss", "free", "held"), [(0.75, 0.52, [True, True]), (2.08, 0.5, [False, True]), (0.01, 0.99, [True, False])]
+)
+def test_paths_neither_guessed_nor_found(monkeypatch, loss, free, held):
+    evaluation = Evaluation(1000, 1000, (loss, 0.0), free, (1.0, free))
+    result = TrainResult("", "", 128, np.zeros((1000, 2), dtype=np.float32), (evaluation,), 1.0)
+    monkeypatch.setattr(trained, "planned", lambda heads, seed: result)
+    assert [check.holds for check in claims.check("multitoken/neighbours", "standard")] == held

@@ -62,7 +62,7 @@ def computed(heads: int, seed: int, steps: int = 1500) -> dict[int, Evaluation]:
 
 
 @shared
-def planned(heads: int, seed: int, steps: int = 2500) -> TrainResult:
+def planned(heads: int, seed: int, steps: int = 1000) -> TrainResult:
     """Teacher forcing on G(2, 5) as the claims of the first paper have it, with more heads: five layers below each."""
     task = PathStar(2, 5, 9)
     model = LayerHeads(model_for(task, layers=4, seed=seed), heads, seed=seed)
