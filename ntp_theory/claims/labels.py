@@ -122,7 +122,7 @@ PENDING: tuple[str, ...] = (
     *_names("planning", "public-code rofin"),
     *_names(
         "multitoken",
-        "other-results induction-toy arithmetic erratum-L3-proof neighbours",
+        "other-results erratum-L3-proof",
     ),
     *_names(
         "medusa",

@@ -1,6 +1,7 @@
 """Figures: each function takes Matplotlib axes, or makes some, and returns them; pyplot is never touched."""
 
 from .attention import norm_growth, priority_graph
+from .drafts import survival_by_draft, tokens_by_heads
 from .geometry import grams, modes, slopes
 from .learned import conditions_along, frozen_direction, frozen_loss, gap_along
 from .loss_gap import gap_by_position, gap_by_size, losses_by_position
@@ -49,6 +50,8 @@ __all__ = [
     "save",
     "slopes",
     "supports",
+    "survival_by_draft",
+    "tokens_by_heads",
     "tokens_by_nodes",
     "toy_figure",
 ]

@@ -26,7 +26,7 @@ from ntp_theory.sequence.objectives import MultiToken, Objective, ahead
 from ntp_theory.sequence.tasks.polynomials import ring
 from tests.test_mutations import Fault
 
-LABELS = [label for label in claims.labels() if label.split("/")[0] in ("multitoken", "speculative", "medusa")]
+LABELS = [claim.label for claim in claims.records() if claim.label in claims.MULTI_TOKEN and "quick" in claim.budgets]
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ SMALL = {
     "trees": {"steps": 3, "width": 8, "prompts": 4, "budgets": (1, 2, 4)},
     "graph_svm": {"log_time": 100.0, "steps": 3000},
     "token_selection": {"steps": 3000},
+    "acceptance": {"steps": 3, "width": 8, "prompts": 4, "groups": 2},
     "soft_labels": {"again": [("sign", 3, 1, 200)]},
     "shared_unembedding": {"again": [("one-hot", 3, 0.1, 5.0)]},
     "choice_points": {"heads": 2},

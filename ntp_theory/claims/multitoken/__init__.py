@@ -13,6 +13,7 @@ from . import (
     speculative,
     tasks,
     theory,
+    trained,
     trees,
     typical,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "speculative",
     "tasks",
     "theory",
+    "trained",
     "trees",
     "typical",
 ]
