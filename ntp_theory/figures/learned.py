@@ -92,7 +92,7 @@ def conditions_along(run: AlongTraining, ax: Axes | None = None) -> Axes:
             ax.plot(run.steps, values, label=name, **measured(colour))
         ax.set(ylim=(-0.02, 1.05), xlabel="step of training")
         ax.set_title("Own head against the limit of its features")
-        ax.legend(loc="center right")
+        ax.legend(loc="lower right", bbox_to_anchor=(1.0, 0.12))  # between the shares, near 1, and the error, near 0
     return ax
 
 
