@@ -11,13 +11,13 @@ from ...sequence.tasks import PathStar
 from ...sequence.training import TrainResult, train
 from ..registry import Budget, at_most, claim, same
 
-STEPS, SEEDS = 1500, 3
+STEPS, SEEDS, SOLVED = 1500, 3, 0.99
 
 
 def _run(order: str, objective: Objective, seed: int) -> TrainResult:
     task = PathStar(2, 3, 8, order, encoding="paper")
     model = model_for(task, seed=seed)
-    return train(model, task, objective, steps=STEPS, rng=seed, until=0.99, evaluate_every=100)
+    return train(model, task, objective, steps=STEPS, rng=seed, until=SOLVED, evaluate_every=100)
 
 
 @claim(
@@ -25,20 +25,23 @@ def _run(order: str, objective: Objective, seed: int) -> TrainResult:
     source="own run",
     evidence="measured",
     standard="G(2, 3), 8 labels, three tokens an edge, three seeds, gradients to hidden states of other positions cut, "
-    "with the question predicted too: teacherless at most 60 % where plain training reaches 99 %; reversed above 97 %.",
+    "with the question predicted too, at most 192,000 graphs: plain training reaches 99 %, and later with the cut or "
+    "not at all; reversed is above 97 % with it.",
 )
 def crossing(budget: Budget) -> Iterator[Check]:
-    """With the cut of hidden states reversed training is slower; teacherless training stays a guess of the arm."""
+    """With the cut of hidden states path-star graphs take longer to learn, reversed and without a teacher.
+
+    Whether teacherless training comes to know the arm with it is reported, not claimed: one seed of three did.
+    """
     for seed in range(SEEDS):
         for order, inner in (("reversed", TeacherForcing()), ("forward", Teacherless())):
             objective = WholeSequence(inner)
             plain, cut = _run(order, objective, seed), _run(order, Myopic(objective), seed)
             words = f"seed {seed}, {order}, {inner.name}"
-            statement = f"{words}, plain, {plain.examples} examples: 1 - free accuracy"
-            yield at_most(0.0, 1 - plain.free, slack=0.01, evidence="measured", statement=statement)
-            statement = f"{words}, cut, {cut.examples} examples: free accuracy {cut.free:.3f}"
+            statement = f"{words}, plain, {plain.examples} examples: free accuracy {plain.free:.3f}"
+            yield same(True, plain.free >= SOLVED, evidence="measured", statement=statement)
+            statement = f"{words}, cut, {cut.examples} examples: free accuracy {cut.free:.3f}, later than plain"
+            yield same(True, cut.examples > plain.examples, evidence="measured", statement=statement)
             if order == "reversed":
-                learned = cut.free >= 0.97 and cut.examples > plain.examples
-                yield same(True, learned, evidence="measured", statement=f"{statement}, later than plain")
-            else:
-                yield at_most(0.0, cut.free, slack=0.6, evidence="measured", statement=statement)
+                statement = f"{words}, cut: 1 - free accuracy"
+                yield at_most(0.0, 1 - cut.free, slack=0.03, evidence="measured", statement=statement)
