@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ...doors import whole
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
 from .decoded import Decoded, Texts
-from .reading import Cached, foresight, prompts_of
+from .reading import Cached, foresight, likeliest, prompts_of
 
 __all__ = ["self_speculative"]
 
@@ -100,9 +98,4 @@ def self_speculative(
 def _reader(model: LanguageModel, prompts: Tensor, heads: Callable[[Tensor], Tensor] | None) -> Cached:
     """What says the likeliest next tokens (b, t, n + 1) after every position."""
     trunk, logits = foresight(model, heads)
-    return Cached(model, prompts, trunk, lambda states: _likeliest(logits(states)))
-
-
-def _likeliest(logits_btnv: Tensor) -> NDArray[Any]:
-    found: NDArray[Any] = logits_btnv.argmax(-1).cpu().numpy()
-    return found
+    return Cached(model, prompts, trunk, lambda states: likeliest(logits(states)).cpu().numpy())

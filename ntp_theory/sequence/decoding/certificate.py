@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ...doors import whole
 from ...errors import UsageError
@@ -105,7 +106,8 @@ def margin_certificate(
     by_one = _by_chain(model, prompts, tokens, 1)
     by_block = (_by_tree if isinstance(block, Tree) else _by_chain)(model, prompts, tokens, block)  # type: ignore[arg-type]
     error = float((by_one - by_block).abs().max())
-    first, second = by_one.topk(2, dim=-1).values.unbind(-1)
+    # where there is but one token, it is far ahead
+    first, second = pad(by_one, (0, 1), value=-torch.inf).topk(2, dim=-1).values.unbind(-1)
     margins = first - second
     differing = by_one.argmax(-1) != by_block.argmax(-1)
     certified = margins > 2 * error

@@ -8,7 +8,7 @@ from torch import Tensor
 from ...doors import whole
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
-from .reading import prompts_of
+from .reading import likeliest, prompts_of
 
 __all__ = ["greedy"]
 
@@ -31,7 +31,7 @@ def greedy(model: LanguageModel, prompt: Tensor | Batch, max_new_tokens: int) ->
     ------
     UsageError
         If the prompt is empty or has tokens that the model has not, there are to be fewer than one new token, or more
-        than the model has positions.
+        than the model has positions, or the model gives NaN.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def greedy(model: LanguageModel, prompt: Tensor | Batch, max_new_tokens: int) ->
     prompts = prompts_of(prompt, model.head.out_features)
     cache = model.new_cache()
     with model.asked():
-        said = [model(prompts, cache)[:, -1:].argmax(-1)]
+        said = [likeliest(model(prompts, cache)[:, -1:])]
         for _ in range(max_new_tokens - 1):
-            said.append(model(said[-1], cache)[:, -1:].argmax(-1))
+            said.append(likeliest(model(said[-1], cache)[:, -1:]))
     return torch.cat(said, dim=1)

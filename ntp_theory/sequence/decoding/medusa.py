@@ -17,7 +17,7 @@ from .acceptance import Acceptance, Typical, acceptance_for, accepted_chain
 from .branching import branch_reader
 from .decoded import Decoded, Texts
 from .foresight import best_tokens
-from .reading import foresight, prompts_of
+from .reading import foresight, likeliest, prompts_of
 from .trees import Tree
 
 __all__ = ["medusa"]
@@ -137,7 +137,7 @@ def _said(logits_btnv: Tensor, tree: Tree, rule: Acceptance) -> NDArray[Any]:
     laws = rule.laws(logits_btnv[:, :, 0])
     shapes = [("next", np.int64), ("best", np.int64, (tree.depth, tree.width)), ("law", np.float64, laws.shape[2:])]
     found = np.empty(logits_btnv.shape[:2], dtype=shapes)
-    found["next"] = logits_btnv[:, :, 0].argmax(-1).cpu().numpy()
+    found["next"] = likeliest(logits_btnv[:, :, 0]).cpu().numpy()
     found["best"] = best_tokens(logits_btnv[:, :, 1 : 1 + tree.depth], tree.width).cpu().numpy()
     found["law"] = laws.cpu().numpy()
     return found

@@ -19,7 +19,7 @@ from ...errors import UsageError
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
 
-__all__ = ["Cached", "ExactModel", "Reader", "checked_tokens", "foresight", "laws_of", "prompts_of"]
+__all__ = ["Cached", "ExactModel", "Reader", "checked_tokens", "foresight", "laws_of", "likeliest", "prompts_of"]
 
 Rows = Sequence[Sequence[int] | None]
 
@@ -82,11 +82,25 @@ def foresight(
     return model.features, logits
 
 
+def likeliest(logits: Tensor) -> Tensor:
+    """The tokens (...) of the largest logits (..., v); the first of equal ones.
+
+    Raises
+    ------
+    UsageError
+        If a logit is NaN: it would pass for the largest.
+    """
+    largest, tokens = logits.max(-1)
+    if bool(largest.isnan().any()):
+        raise UsageError("a model gives logits that are NaN; its weights must be finite")
+    return tokens
+
+
 def _law(logits_btv: Tensor, temperature: float) -> NDArray[np.float64]:
     """Laws in double precision; the one-hot law of the likeliest token at temperature 0."""
     logits_btv = logits_btv.double()
     if temperature == 0:
-        laws_btv = torch.zeros_like(logits_btv).scatter_(-1, logits_btv.argmax(-1, keepdim=True), 1.0)
+        laws_btv = torch.zeros_like(logits_btv).scatter_(-1, likeliest(logits_btv)[..., None], 1.0)
     else:
         laws_btv = (logits_btv / temperature).softmax(-1)
         if laws_btv.isnan().any():

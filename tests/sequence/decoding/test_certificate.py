@@ -83,3 +83,10 @@ def test_doors(options, message):
     call = {"model": NETWORKS["learned"](4, 0), "prompt": PROMPT, "tokens": PROMPT, "block": 2} | options
     with pytest.raises(UsageError, match=message):
         margin_certificate(**call)
+
+
+def test_where_there_is_one_token_it_is_certain():
+    model = NETWORKS["learned"](1, 0)
+    prompt = torch.zeros(1, 2, dtype=torch.int64)
+    found = margin_certificate(model, prompt, greedy(model, prompt, 4), block=2)
+    assert found.positions == 4 and found.uncertified == 0
