@@ -29,8 +29,12 @@ SOLVED = 0.99
 Runs = dict[tuple[str, bool, str], list[TrainResult]]
 
 
-def crossing(folder: Path | None = None, *, seeds: int = 3, steps: int = STEPS) -> list[ntp.Check]:
+def crossing(
+    folder: Path | None = None, *, seeds: int = 3, steps: int = STEPS, checkpoints: Path | None = None
+) -> list[ntp.Check]:
     """Every regime with every cut, with the loss on the answer alone and on the question too.
+
+    With ``checkpoints`` a later call goes on where this one ended.
 
     With the loss on the answer alone a cut leaves the question without a gradient (`planning/crossing-frozen-prefix`),
     so that what fails may only be features that were never trained; with the loss on the question too they are trained
@@ -47,8 +51,17 @@ def crossing(folder: Path | None = None, *, seeds: int = 3, steps: int = STEPS) 
                 found[name, question, cut] = []
                 for seed in range(seeds):
                     model = model_for(task, seed=seed)
+                    run = f"crossing-{name}-{'question' if question else 'answer'}-{cut}-{seed}.pt"
                     result = train(
-                        model, task, made, steps=steps, rng=seed, until=SOLVED, evaluate_every=50, progress=True
+                        model,
+                        task,
+                        made,
+                        steps=steps,
+                        rng=seed,
+                        until=SOLVED,
+                        evaluate_every=100,
+                        progress=True,
+                        checkpoint=checkpoints and checkpoints / run,
                     )
                     found[name, question, cut].append(result)
                     trained = cut == "plain" or question
@@ -97,6 +110,7 @@ def read(name: str, question: bool, runs: dict[str, list[TrainResult]]) -> list[
 
 if __name__ == "__main__":
     out = Path(sys.argv[1] if len(sys.argv) > 1 else "out")
-    checks = crossing(out)
+    out.mkdir(parents=True, exist_ok=True)
+    checks = crossing(out, checkpoints=out)
     print(*(check.line() for check in checks), sep="\n")
     sys.exit(not all(check.holds for check in checks))
