@@ -14,6 +14,7 @@ import ntp_theory
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # the modules beside this one, and proofs_check
 
+import room_graph  # noqa: E402
 import statement_graph  # noqa: E402
 import statement_pages  # noqa: E402
 
@@ -72,6 +73,7 @@ def generate(app: Sphinx) -> None:
     for name, text in statement_pages.pages().items():
         (GENERATED / name).parent.mkdir(parents=True, exist_ok=True)
         (GENERATED / name).write_text(text, encoding="utf-8")
+    room_graph.draw(HERE.parent / "ntp_theory", GENERATED / "rooms.svg")
     known = registry.labels()
     for part, labels in statement_pages.PARTS.items():
         proofs = {label: registry.load(label) for label in known if label in labels}

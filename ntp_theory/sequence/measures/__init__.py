@@ -1,6 +1,6 @@
 """Measures: what a trained model does, each a function of a model and a task."""
 
-from .accuracy import Evaluation, confidence_interval, evaluate
+from ..evaluation import Evaluation, confidence_interval, evaluate
 from .arithmetic import by_operators
 from .gradient_split import GradientSplit, gradient_split
 from .interventions import CachedEffect, Intervention, cached_effect, intervene

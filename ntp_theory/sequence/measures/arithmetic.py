@@ -6,10 +6,10 @@ import numpy as np
 
 from ...doors import generator
 from ...errors import UsageError
+from ..evaluation import Evaluation, evaluate
 from ..models.embedding import LanguageModel
 from ..objectives import Objective
 from ..tasks.polynomials import PolynomialArithmetic
-from .accuracy import Evaluation, evaluate
 
 __all__ = ["by_operators"]
 

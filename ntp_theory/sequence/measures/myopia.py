@@ -18,11 +18,11 @@ from torch import Tensor
 
 from ...doors import share, whole
 from ...errors import UsageError
+from ..evaluation import CHUNK
 from ..models.embedding import LanguageModel
 from ..models.myopic import Cut
 from ..objectives import Example, Objective, TeacherForcing
 from ..tasks.task import Task
-from .accuracy import CHUNK
 
 __all__ = ["LossDifference", "local_bonus", "myopia_gap"]
 

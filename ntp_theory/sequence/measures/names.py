@@ -9,9 +9,9 @@ import torch
 
 from ...doors import whole
 from ...errors import UsageError
+from ..evaluation import confidence_interval
 from ..models.embedding import LanguageModel
 from ..tasks.induction import Induction
-from .accuracy import confidence_interval
 
 __all__ = ["InductionAccuracy", "induction"]
 

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ...doors import positive, share, whole
 from ...errors import UsageError
+from ..evaluation import CHUNK, Evaluation, confidence_interval
 from ..models import LanguageModel
 from ..tasks import Batch, PathStar
 from ..training.result import TrainResult
-from .accuracy import CHUNK, Evaluation, confidence_interval
 
 __all__ = [
     "Cheating",

@@ -16,7 +16,7 @@ from torch import nn
 from ...doors import positive
 from ...errors import CheckpointError
 from ...runs import load_arrays, remove_leftovers, save_arrays
-from ..measures.accuracy import Evaluation
+from ..evaluation import Evaluation
 from .result import read_evaluation
 
 __all__ = ["TrainingCheckpoint"]

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ...doors import number, whole
 from ...errors import CheckpointError, SolverError, UsageError
 from ...runs import Progress, digest
-from ..measures.accuracy import Evaluation, evaluate
+from ..evaluation import Evaluation, evaluate
 from ..models import LanguageModel
 from ..objectives import Example, Objective
 from ..tasks.batch import Batch

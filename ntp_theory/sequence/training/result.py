@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import CheckpointError
 from ...runs import load_arrays, save_arrays
-from ..measures.accuracy import Evaluation
+from ..evaluation import Evaluation
 
 __all__ = ["TrainResult"]
 

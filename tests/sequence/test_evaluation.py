@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from ntp_theory.errors import UsageError
-from ntp_theory.sequence.measures import accuracy, confidence_interval, evaluate, guessing_losses
+from ntp_theory.sequence import evaluation
+from ntp_theory.sequence.measures import confidence_interval, evaluate, guessing_losses
 from ntp_theory.sequence.models import Transformer, TransformerConfig
 from ntp_theory.sequence.tasks import PathStar
 from ntp_theory.sequence.training import FirstTokenOnly, MaskedTeacherForcing, TeacherForcing, Teacherless
@@ -78,7 +79,7 @@ def test_chunks(monkeypatch):
     for objective in (TeacherForcing(), Teacherless()):
         whole = evaluate(model, task, objective, count=100)
         for chunk in (1, 7, 100):
-            monkeypatch.setattr(accuracy, "CHUNK", chunk)
+            monkeypatch.setattr(evaluation, "CHUNK", chunk)
             parts = evaluate(model, task, objective, count=100)
             assert (parts.free, parts.forced) == (whole.free, whole.forced)
             assert parts.losses == pytest.approx(whole.losses, rel=1e-12)

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from scipy.stats import beta
 
-from ...doors import share, whole
-from ..models.embedding import LanguageModel
-from ..objectives import Objective, TeacherForcing
-from ..tasks.task import Task
+from ..doors import share, whole
+from .models.embedding import LanguageModel
+from .objectives import Objective, TeacherForcing
+from .tasks.task import Task
 
 __all__ = ["Evaluation", "confidence_interval", "evaluate"]
 
