@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import ntp_theory
-from ntp_theory import cli
+from ntp_theory import claims, cli
 from proofs_check import __main__ as proofs_check
 from proofs_check import registry
 
@@ -119,3 +119,24 @@ def test_constraints_cover_every_requirement() -> None:
 
     pinned = {name(line) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
     assert {name(requirement) for requirement in needed} <= pinned
+
+
+LINES_OF_WORK = {
+    "bias": "implicit bias",
+    "pitfalls": "pitfalls of next-token prediction",
+    "planning": "planning for future tokens",
+    "multitoken": "multi-token prediction, decoding",
+}
+
+
+def test_the_table_of_what_is_verified_is_that_of_the_registry() -> None:
+    rows = []
+    for paper, labels in claims.PAPERS.items():
+        verdicts = [claims.record(label).verdict for label in labels if label not in claims.PENDING]
+        counts = [verdicts.count(one) for one in ("holds", "holds, repaired", "refuted as written")]
+        assert sum(counts) == len(verdicts)
+        cells = [LINES_OF_WORK[paper], len(labels), len(verdicts), *counts]
+        rows.append("| " + " | ".join(map(str, cells)) + " |")
+    head = "| line of work | statements | checked by a claim | hold | hold, repaired | refuted as written |"
+    table = "\n".join([head, "|---|---|---|---|---|---|", *rows])
+    assert table in README, f"the table is\n{table}"
