@@ -116,7 +116,7 @@ PENDING: tuple[str, ...] = (
     "bias/erratum-E16",
     *_names(
         "pitfalls",
-        "cpu-setting models results-paper results-factorization results-frydenlund in-weights public-code "
+        "cpu-setting results-paper results-factorization results-frydenlund in-weights public-code "
         "frydenlund-2024 frydenlund-2025 other-objectives discrete-diffusion roll-the-dice faq",
     ),
     *_names("planning", "public-code rofin"),
