@@ -225,7 +225,7 @@ def solve_selection(
     Raises
     ------
     UsageError
-        If ``selected`` is no choice of one token an input.
+        If ``data`` is something else or leaves no choice, or ``selected`` is no choice of one token an input.
     NotSeparableError
         If no weights select these tokens.
     SolverError
@@ -241,13 +241,10 @@ def solve_selection(
     >>> [round(solve_selection(data, norm=name).norm, 6) for name in ("frobenius", "nuclear")]
     [0.707107, 0.707107]
     """
-    n, t = data.scores.shape
-    if selected is None:
-        alpha = data.best
-    else:
-        alpha = torch.tensor([whole("selected", int(a), at_least=0, at_most=t - 1) for a in selected])
-        if len(alpha) != n:
-            raise UsageError(f"selected has {len(alpha)} entries; it must have one for each of {n} inputs")
+    n, t = as_selection(data).scores.shape
+    if t == 1:
+        raise UsageError("data has inputs of 1 token; there must be at least 2 to choose from")
+    alpha = data.best if selected is None else _choice(selected, n, t)
     geometry = as_norm(norm)
     normals, *_ = data.normals(alpha)
     answer = solve_pairs(normals.flatten(1), [False] * len(normals))
@@ -267,6 +264,23 @@ def solve_selection(
     w = w / float(torch.einsum("kde,de->k", normals, w).min())
     pull = torch.einsum("k,kde->de", multipliers, normals)
     return SelectionSVM(data, alpha, geometry, w, float(multipliers.sum()) / geometry.dual.value(pull), multipliers)
+
+
+def as_selection(data: object) -> TokenSelection:
+    """Data of the kind, and nothing else."""
+    if not isinstance(data, TokenSelection):
+        raise UsageError(f"data is {data!r}; it must be a TokenSelection")
+    return data
+
+
+def _choice(selected: Tensor | Iterable[int], num_inputs: int, length: int) -> Tensor:
+    try:
+        tokens = list(selected)
+    except TypeError:
+        raise UsageError(f"selected is {selected!r}; it must be a sequence of {num_inputs} whole numbers") from None
+    if len(tokens) != num_inputs:
+        raise UsageError(f"selected has {len(tokens)} entries; it must have one for each of {num_inputs} inputs")
+    return torch.tensor([whole(f"selected[{i}]", a, at_least=0, at_most=length - 1) for i, a in enumerate(tokens)])
 
 
 def _by_cone(normals: Tensor, geometry: Norm) -> tuple[Tensor, Tensor]:

@@ -94,7 +94,7 @@ def jacobian_rank(logits: Callable[[Tensor], Tensor], parameters: Tensor) -> Jac
     Raises
     ------
     UsageError
-        If the parameters are not a float64 vector, or the logits are not a finite float64 matrix of at least one context
+        If the parameters are not a float64 vector, or the logits are no finite float64 matrix of at least one context
         and two tokens that depends on the parameters by differentiable operations, or their Jacobian is not finite.
 
     Notes
