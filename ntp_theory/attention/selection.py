@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ cp: Any = cvxpy  # much of it has no types
 
 # Margins this close to 1 are those of neighbours; solvers of cones are asked for GAP.
 ACTIVE, GAP = 1e-5, 1e-10
+# Relative gap to the least norm at which an answer is none.
+LARGEST_GAP = 1e-6
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -229,7 +232,7 @@ def solve_selection(
     NotSeparableError
         If no weights select these tokens.
     SolverError
-        If the solver failed.
+        If the solver failed, or left a gap above 1e-6.
 
     Notes
     -----
@@ -261,9 +264,14 @@ def solve_selection(
     else:
         w, multipliers = _by_cone(normals, geometry)
     multipliers = multipliers.clamp(min=0)
-    w = w / float(torch.einsum("kde,de->k", normals, w).min())
-    pull = torch.einsum("k,kde->de", multipliers, normals)
-    return SelectionSVM(data, alpha, geometry, w, float(multipliers.sum()) / geometry.dual.value(pull), multipliers)
+    margin = float(torch.einsum("kde,de->k", normals, w).min())
+    length = geometry.dual.value(torch.einsum("k,kde->de", multipliers, normals))
+    if not (margin > 0 and length > 0):
+        raise SolverError("no selection of least norm was found: the weights do not select, or there is no multiplier")
+    svm = SelectionSVM(data, alpha, geometry, w / margin, float(multipliers.sum()) / length, multipliers)
+    if not svm.gap <= LARGEST_GAP:
+        raise SolverError(f"the least norm is known to a share of {svm.gap:.1e} only", status="inaccurate", best=svm)
+    return svm
 
 
 def as_selection(data: object) -> TokenSelection:
@@ -290,7 +298,9 @@ def _by_cone(normals: Tensor, geometry: Norm) -> tuple[Tensor, Tensor]:
     size, more = norm_expression(weights, geometry)
     problem = cp.Problem(cp.Minimize(size), [margins, *more])
     try:
-        problem.solve(solver="CLARABEL", tol_gap_abs=GAP, tol_gap_rel=GAP, tol_feas=GAP)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # `SelectionSVM.gap` says how far
+            problem.solve(solver="CLARABEL", tol_gap_abs=GAP, tol_gap_rel=GAP, tol_feas=GAP)
     except cvxpy.error.SolverError as error:
         raise SolverError(f"Clarabel found no selection of least norm: {error}") from error
     if weights.value is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import cvxpy
 import pytest
@@ -109,7 +110,7 @@ def test_no_run_has_more_margin_than_the_svm(data):
     sizes = run.weights.flatten(1).norm(dim=1)
     reach = torch.einsum("kde,rde->rk", data.normals(run.selected)[0], run.weights).min(1).values
     assert bool((reach <= sizes / svm.norm * (1 + 1e-9)).all())
-    assert bool((sizes <= 0.3 * run.steps * (1 + 1e-12)).all())
+    assert bool((sizes <= 0.3 * run.steps.double() * (1 + 1e-12)).all())
 
 
 def test_descent_is_where_offset_and_direction_put_it():
@@ -226,3 +227,17 @@ def test_training_that_overflows_is_no_answer():
 def test_two_stages_refuse(inputs, next_tokens, options, words):
     with pytest.raises((UsageError, DatasetError), match=words):
         two_stages(TokenSequences(inputs, [row[0] for row in inputs]), next_tokens, **options)
+
+
+def test_an_inaccurate_solver_is_judged_by_its_gap_alone(monkeypatch):
+    data, real = TokenSelection.random(2, 2, 4), cvxpy.Problem.solve
+
+    def inaccurate(self, *arguments, **options):
+        warnings.warn("Solution may be inaccurate. Try another solver.", UserWarning, stacklevel=1)
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(cvxpy.Problem, "solve", inaccurate)
+    assert solve_selection(data, norm="spectral").gap < 1e-6
+    monkeypatch.setattr("ntp_theory.attention.selection.LARGEST_GAP", -1.0)
+    with pytest.raises(SolverError, match="known to a share"):
+        solve_selection(data, norm="spectral")
