@@ -15,7 +15,7 @@ from ntp_theory.bridge import head_weights, last_layer, text_features
 from ntp_theory.cli import main
 from ntp_theory.construct import from_model
 from ntp_theory.dataset import NTPDataset
-from ntp_theory.errors import UsageError
+from ntp_theory.errors import DatasetError, UsageError
 from ntp_theory.sequence.models import HuggingFace, Mamba, MambaConfig, Transformer, TransformerConfig
 
 SENTENCE = "so be it, or not to be; "
@@ -166,3 +166,9 @@ def test_a_model_without_finite_weights_is_told_as_one():
     nn.init.constant_(model.transformer.wte.weight, torch.nan)
     with pytest.raises(UsageError, match="not finite"):
         HuggingFace(model)
+
+
+@pytest.mark.parametrize("names", [["a"], [1] * 5, "abcde", 1])
+def test_names_that_do_not_fit_are_refused(names):
+    with pytest.raises(DatasetError, match="token_names"):
+        text_features(ours("transformer"), torch.tensor([0, 1, 0]), context_length=1, token_names=names)
