@@ -86,9 +86,15 @@ class LogPartition:
         ------
         UsageError
             If ``data`` is no dataset, or too large.
+
+        Examples
+        --------
+        >>> loss = LogPartition.of_dataset(NTPDataset([[1.0]], [[0.5, 0.5, 0.0]]))
+        >>> loss.shape, round(loss.value(torch.zeros(3).double()), 6) == round(math.log(3), 6)
+        ((3, 1), True)
         """
         as_dataset("data", data)
-        m, v, d = data.num_contexts, data.vocab_size, data.dim
+        data, (m, v, d) = data.to(device="cpu"), (data.num_contexts, data.vocab_size, data.dim)
         _check_size(m * v, v * d)
         features = torch.einsum("vu,md->mvud", torch.eye(v, dtype=torch.float64), data.embeddings.double())
         targets = data.probabilities.to_dense().double()

@@ -188,6 +188,12 @@ class SelectionSVM:
         ------
         UsageError
             If the norm is not Frobenius, or the selection not locally optimal.
+
+        Examples
+        --------
+        >>> svm = solve_selection(TokenSelection([[[1.0, 0.0], [0.0, 1.0]]], [[1.0, 0.0]], [[1.0, 0.0]]))
+        >>> [round(x, 9) for x in svm.late().values.flatten().tolist()]  # the multiplier is ||W_svm||^2
+        [0.0, 0.5]
         """
         if self.geometry != FROBENIUS or not self.locally_optimal:
             raise UsageError("only locally optimal selections in the Frobenius norm are limits of gradient descent")

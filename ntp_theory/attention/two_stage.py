@@ -27,13 +27,10 @@ from ..predict import predict as predict_decoder
 from .graph import as_sequences, priority_graphs
 from .limit import PartitionLimit, predict
 from .log_partition import LogPartition
-from .selection_runs import worth_gradient
+from .selection_runs import DEEPEST, worth_gradient
 from .sequences import TokenSequences
 
 __all__ = ["TwoStageRun", "collocation_data", "two_stages"]
-
-# Attention off the chosen tokens of e^-600 is near the smallest double: stage 2 ends there.
-DEEPEST = 600.0
 
 
 def collocation_data(next_tokens: Sequence[int], frequencies: ArrayLike | Tensor | None = None) -> NTPDataset:

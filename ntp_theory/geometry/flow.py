@@ -211,5 +211,6 @@ def cross_entropy_gradient(data: NTPDataset) -> Gradient:
     >>> cross_entropy_gradient(NTPDataset([[1.0]], [[1.0, 0.0]]))(torch.zeros(2, 1, dtype=torch.float64)).flatten()
     tensor([-0.5000,  0.5000], dtype=torch.float64)
     """
-    conditionals = as_dataset("data", data).probabilities.to_dense().mT
-    return lambda logits: data.weights * (torch.softmax(logits, 0) - conditionals)
+    joint = as_dataset("data", data).to(device="cpu", dtype=torch.float64)
+    weights, conditionals = joint.weights, joint.probabilities.to_dense().mT
+    return lambda logits: weights * (torch.softmax(logits, 0) - conditionals)

@@ -174,6 +174,12 @@ class UnconstrainedFeatures:
             If a minimum could not be certified to ``tol``.
         UsageError
             If an argument is out of range.
+
+        Examples
+        --------
+        >>> path = UnconstrainedFeatures([[1.0, 0.0]]).solve([1e-2, 1e-3])
+        >>> [f"{x:.5f}" for x in path.nuclear_norm]  # log(sqrt(2) / ridge - 1) / sqrt(2)
+        ['3.49639', '5.12908']
         """
         try:
             values = dense("ridge", np.atleast_1d(np.asarray(ridge, dtype=float)), 1)

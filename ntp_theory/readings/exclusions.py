@@ -118,6 +118,12 @@ class Exclusions:
         ------
         UsageError
             If ``limit`` is no number of at least 0.
+
+        Examples
+        --------
+        >>> data = NTPDataset.from_counts([[1.0, 0.0], [0.0, 1.0]], [[3, 1, 0], [0, 2, 2]])
+        >>> [(x.context, x.token, x.expected) for x in exclusions(data).most_expected()]
+        [('#1', '#0', 1.5), ('#0', '#2', 1.0)]
         """
         limit = whole("limit", limit, at_least=0)
         found = self.expected.masked_fill(self._stays, -1.0).flatten()

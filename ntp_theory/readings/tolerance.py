@@ -134,6 +134,13 @@ class NoiseTolerance:
         ------
         UsageError
             If there is no such norm.
+
+        Examples
+        --------
+        >>> data = NTPDataset([[3.0, 0.0], [0.0, 4.0]], [[1.0, 0.0], [0.0, 1.0]])
+        >>> found = noise_tolerance([[1.0, -1.0], [-1.0, 1.0]], data)  # two tokens: both are equalities
+        >>> abs(found.lower_bound() / found.radius - 1) < 1e-12
+        True
         """
         one_of("norm", norm, ("frobenius", "spectral"))
         weights = scaled(self.weights)

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ntp_theory.dataset import NTPDataset
 from ntp_theory.errors import SolverError, UsageError
 from ntp_theory.geometry import (
     UnconstrainedFeatures,
@@ -120,3 +121,9 @@ def test_targets_that_do_not_fit_are_refused():
 
 def test_modes_of_huge_levels_do_not_overflow():
     assert mode_strength(1e308, 1.0, [0.0, 1.0]).tolist() == pytest.approx([math.exp(-2.0), 1e308])
+
+
+def test_cross_entropy_of_single_precision_data_is_taken_in_double():
+    data = NTPDataset([[1.0]], [[0.25, 0.75]]).to(dtype=torch.float32)
+    found = cross_entropy_gradient(data)(torch.tensor([[0.0], [math.log(3.0)]], dtype=torch.float64))
+    assert found.dtype is torch.float64 and float(found.abs().max()) < 1e-15
