@@ -218,7 +218,7 @@ def _minimise(loss: LogPartition, basis: Tensor) -> Tensor:
         if float(slope.norm()) <= LEFT * scale and _distance(loss, basis, w) <= KNOWN * (1 + float(w.norm())):
             return w
         # far from the minimiser curvature may vanish to rounding: what is added goes to 0 with the gradient
-        ridge = float(slope.norm()) + LEFT * scale**2
+        ridge = float(slope.norm()) * scale + LEFT * scale**2
         curved = basis.T @ loss.hessian(w) @ basis + ridge * torch.eye(basis.shape[1], dtype=torch.float64)
         step = -basis @ torch.linalg.solve(curved, slope)
         size, value = 1.0, loss.value(w)

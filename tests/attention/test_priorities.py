@@ -224,3 +224,12 @@ def test_pairs_that_do_not_fit_are_refused(normals, tied, words):
 def test_pairs_in_single_precision_are_answered_in_double():
     for tied in ([True, True], [False, True]):
         assert solve_pairs(torch.eye(2), tied).direction.dtype is torch.float64
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-2, 1.0, 1e4])
+def test_limits_of_decoders_do_not_depend_on_the_scale_of_embeddings(scale):
+    data = ntp.construct.random(4, 3, 5, 2, rng=1)
+    data = ntp.NTPDataset(scale * data.embeddings, data.probabilities.to_dense(), data.weights)
+    theirs, ours = ntp.predict(data), predict(data)
+    assert float((theirs.finite - ours.matrix(ours.finite)).norm()) < 1e-6 * float(theirs.finite.norm())
+    assert ours.loss_constant == pytest.approx(theirs.loss_constant, rel=1e-8)
