@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 import ntp_theory as ntp
 from ntp_theory import figures
 from ntp_theory.attention import SelectionRun, TokenSelection, select, solve_selection
-from ntp_theory.figures.style import BLUE, GREEN, ORANGE, look, new_axes
+from ntp_theory.figures.style import BLUE, GREEN, ORANGE, look, measured, new_axes, predicted
 
 # Three inputs of three tokens in 12 dimensions; its slowest mode is fast.
 SEED = 3
@@ -33,13 +34,22 @@ def token_selection(folder: Path | None = None, *, steps: int = 10_000) -> list[
         with look():
             left, right = new_axes(1, 2, width=4.2, height=3.1)
             for name, run in runs.items():
-                left.plot(run.steps, -run.log_gaps(), color=COLOURS[name], label=name)
-                right.plot(run.steps, 1 - run.correlations(svm.direction), color=COLOURS[name], label=name)
+                left.plot(run.steps, -run.log_gaps(), **measured(COLOURS[name]), label=name)
+                left.plot(*predicted_fall(run, laws[name], svm.norm), **predicted(COLOURS[name]))
+                right.plot(run.steps, 1 - run.correlations(svm.direction), **measured(COLOURS[name]), label=name)
             left.set(xscale="log", yscale="log", xlabel="steps", ylabel="$-\\log(f - f^\\star)$")
             right.set(xscale="log", yscale="log", xlabel="steps", ylabel="1 - correlation with $W_{svm}$")
             left.legend(loc="best")
             figures.save(left, folder / "token_selection.png")
     return checks
+
+
+def predicted_fall(run: SelectionRun, fall: float, norm: float) -> tuple[list[float], list[float]]:
+    """Steps and ``-log (f - f*)`` by the law alone, where it is positive and late: constants fade beside it."""
+    steps = [float(k) for k in run.steps.tolist() if 10 * k >= run.steps[-1]]
+    if run.method == "gd":
+        return steps, [math.log(run.step_size * k) - 2 * math.log(norm) for k in steps]
+    return steps, [fall * k for k in steps]
 
 
 def law(run: SelectionRun, fall: float, norm: float) -> ntp.Check:

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from ..checks import Check
+from ..checks import Check, Evidence
 from ..errors import UsageError
 from .limit import PartitionLimit
 from .runs import PartitionRun
@@ -21,6 +21,8 @@ SMALL = 1e-3
 INTEGRATED = 1e-8
 # A flow shows its finite part this much before it is settled, where integration leaves several digits of it.
 EARLIER = math.log(1e3)
+# Of a product of a step and L that is 1.
+ROUNDING = 1e-12
 LABEL, SOURCE = "attention/graph-svm", "2403.08081; constants derived"
 
 
@@ -36,8 +38,8 @@ def compare(run: PartitionRun, limit: PartitionLimit) -> list[Check]:
     Returns
     -------
     list of Check
-        - The loss at the last time, below ``f(Z) + ||Z||^2 / 2t`` for ``Z = W_fin + W_svm log t`` (certified; needs
-          steps of at most 1 / L).
+        - If steps are at most 1 / L: the loss at the last time, below ``f(Z) + ||Z||^2 / 2t`` for ``Z = W_fin + W_svm
+          log t`` (certified for gradient descent, measured for a flow, which is integrated).
         - Where something diverges: the slope in log t of the norm (flow) or of the part along W_svm (descent, too
           early for norms) over the last quarter of the recorded times, and, if all active multipliers are positive,
           ``t`` times the loss off the supports.
@@ -68,11 +70,10 @@ def compare(run: PartitionRun, limit: PartitionLimit) -> list[Check]:
     """
     if not isinstance(run, PartitionRun) or not isinstance(limit, PartitionLimit):
         raise UsageError(f"run is {run!r} and limit {limit!r}; they must be a PartitionRun and a PartitionLimit")
-    if not (run.loss is limit.loss or torch.equal(run.loss.features, limit.loss.features)):
-        raise UsageError("limit is of another loss; it must be predict of the data of the run")
+    limit.check_fits(run.loss)
     if len(run.log_times) < 8:
         raise UsageError(f"run has {len(run.log_times)} recorded times; it must have at least 8")
-    checks = [_bound(run, limit)]
+    checks = [_bound(run, limit)] if run.step_size * run.loss.smoothness <= 1 + ROUNDING else []
     if limit.diverges:
         checks.append(_slope(run, limit))
         if limit.multipliers.positive:
@@ -92,7 +93,8 @@ def _bound(run: PartitionRun, limit: PartitionLimit) -> Check:
         float(run.values[-1]) - limit.infimum,
         1e-13 * (1 + abs(limit.infimum) + float(ideal.abs().max())),
     )
-    return Check.at_most(LABEL, most, excess, slack=rounding, evidence="certified", source=SOURCE, statement=words)
+    evidence: Evidence = "certified" if run.step_size else "measured"
+    return Check.at_most(LABEL, most, excess, slack=rounding, evidence=evidence, source=SOURCE, statement=words)
 
 
 def _slope(run: PartitionRun, limit: PartitionLimit) -> Check:

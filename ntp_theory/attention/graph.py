@@ -13,6 +13,9 @@ from .sequences import TokenSequences
 
 __all__ = ["PriorityGraph", "priority_graphs"]
 
+# Entries of all adjacency matrices together.
+LARGEST = 10**8
+
 
 @dataclass(frozen=True, eq=False)
 class PriorityGraph:
@@ -91,7 +94,7 @@ def priority_graphs(data: TokenSequences) -> tuple[PriorityGraph, ...]:
     Raises
     ------
     UsageError
-        If ``data`` is something else.
+        If ``data`` is something else, or graphs of V^2 entries have more than 10^8 together: number tokens compactly.
 
     Notes
     -----
@@ -103,6 +106,11 @@ def priority_graphs(data: TokenSequences) -> tuple[PriorityGraph, ...]:
     [0, 1]
     """
     as_sequences(data)
+    if (size := len(set(data.queries)) * data.vocab_size**2) > LARGEST:
+        raise UsageError(
+            f"data has {data.vocab_size} tokens, of which {len(set(data.queries))} come last, {size} entries; "
+            f"there must be at most {LARGEST} (number the tokens that occur from 0)"
+        )
     graphs = {k: torch.zeros(data.vocab_size, data.vocab_size, dtype=torch.bool) for k in sorted(set(data.queries))}
     for k, ((label, _), *others) in zip(data.queries, data.distinct, strict=True):
         for token, _ in others:

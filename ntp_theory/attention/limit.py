@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
-from ..errors import SolverError
+from ..errors import SolverError, UsageError
 from .log_partition import LogPartition, as_partition
 from .multipliers import Multipliers, find_multipliers
 from .pairs import PairSVM, solve_pairs
@@ -20,6 +20,8 @@ __all__ = ["PartitionLimit", "predict"]
 
 # Newton steps for the finite part, and what is left of the gradient, in units of rounding of its terms.
 STEPS, LEFT = 200, 1e-13
+# How far from the minimiser the finite part may be, relative.
+KNOWN = 1e-7
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,6 +111,20 @@ class PartitionLimit:
         parts: Tensor = -pull @ self.basis @ torch.linalg.inv(curved) @ self.basis.T
         return parts
 
+    def check_fits(self, loss: LogPartition) -> None:
+        """Refuse a loss that this is not the prediction of.
+
+        Raises
+        ------
+        UsageError
+            If it is another.
+        """
+        pairs = (
+            (getattr(loss, part), getattr(self.loss, part)) for part in ("features", "offsets", "targets", "weights")
+        )
+        if loss is not self.loss and not all(torch.equal(one, other) for one, other in pairs):
+            raise UsageError("limit is of another loss; it must be predict of the data of the run")
+
     def summary(self) -> str:
         """The prediction in words."""
         lines = [
@@ -146,7 +162,7 @@ def predict(data: TokenSequences | LogPartition | NTPDataset) -> PartitionLimit:
     UsageError
         If ``data`` is none of these.
     SolverError
-        If a part could not be computed to its accuracy.
+        If a part could not be computed to its accuracy, as the finite part if some targets or weights are tiny.
 
     Notes
     -----
@@ -177,6 +193,13 @@ def predict(data: TokenSequences | LogPartition | NTPDataset) -> PartitionLimit:
     )
 
 
+def as_limit(limit: object) -> PartitionLimit:
+    """A prediction, and nothing else."""
+    if not isinstance(limit, PartitionLimit):
+        raise UsageError(f"limit is {limit!r}; it must be a PartitionLimit, as predict returns it")
+    return limit
+
+
 def span(vectors: Tensor) -> Tensor:
     """An orthonormal basis (D, r) of the span of the rows."""
     u, s, _ = torch.linalg.svd(vectors.T, full_matrices=False)
@@ -187,13 +210,15 @@ def span(vectors: Tensor) -> Tensor:
 def _minimise(loss: LogPartition, basis: Tensor) -> Tensor:
     """The minimiser in F by a regularised Newton method, with steps halved until the loss does not rise."""
     w = torch.zeros(loss.dim, dtype=torch.float64)
+    if not basis.shape[1]:
+        return w
     scale = float(loss.features.abs().max())
     for _ in range(STEPS):
         slope = basis.T @ loss.gradient(w)
-        if float(slope.norm()) <= LEFT * scale:
+        if float(slope.norm()) <= LEFT * scale and _distance(loss, basis, w) <= KNOWN * (1 + float(w.norm())):
             return w
         # far from the minimiser curvature may vanish to rounding: what is added goes to 0 with the gradient
-        ridge = float(slope.norm()) + LEFT * scale**2
+        ridge = float(slope.norm()) * scale + LEFT * scale**2
         curved = basis.T @ loss.hessian(w) @ basis + ridge * torch.eye(basis.shape[1], dtype=torch.float64)
         step = -basis @ torch.linalg.solve(curved, slope)
         size, value = 1.0, loss.value(w)
@@ -202,4 +227,15 @@ def _minimise(loss: LogPartition, basis: Tensor) -> Tensor:
         w = w + size * step
     if not math.isfinite(float(w.norm())) or float((basis.T @ loss.gradient(w)).norm()) > 1e3 * LEFT * scale:
         raise SolverError("the finite part was not found: Newton's method did not end", best=w)
+    if (left := _distance(loss, basis, w)) > KNOWN * (1 + float(w.norm())):
+        raise SolverError(
+            f"the finite part is known to about {left:.1g} only: some targets or weights are too small", best=w
+        )
     return w
+
+
+def _distance(loss: LogPartition, basis: Tensor, w: Tensor) -> float:
+    """Of w from the minimiser, estimated by the gradient, which is known up to rounding, and the least curvature."""
+    slope = float((basis.T @ loss.gradient(w)).norm()) + torch.finfo(w.dtype).eps * float(loss.features.abs().max())
+    weakest = float(torch.linalg.eigvalsh(basis.T @ loss.hessian(w) @ basis)[0])
+    return slope / weakest if weakest > 0 else math.inf

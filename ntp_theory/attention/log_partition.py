@@ -16,6 +16,9 @@ from .sequences import TokenSequences
 
 __all__ = ["LogPartition", "as_partition"]
 
+# Numbers in the features, or in second derivatives: 800 MB.
+LARGEST = 10**8
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LogPartition:
@@ -60,10 +63,11 @@ class LogPartition:
         Raises
         ------
         UsageError
-            If ``data`` is no `TokenSequences`.
+            If ``data`` is no `TokenSequences`, or has too many tokens for dense second derivatives.
         """
         as_sequences(data)
         v, n, most = data.vocab_size, data.num_inputs, max(map(len, data.distinct))
+        _check_size(n * most, v * v)
         features = torch.zeros(n, most, v, v, dtype=torch.float64)
         offsets = torch.full((n, most), -math.inf, dtype=torch.float64)
         targets = torch.zeros(n, most, dtype=torch.float64)
@@ -81,10 +85,17 @@ class LogPartition:
         Raises
         ------
         UsageError
-            If ``data`` is no dataset.
+            If ``data`` is no dataset, or too large.
+
+        Examples
+        --------
+        >>> loss = LogPartition.of_dataset(NTPDataset([[1.0]], [[0.5, 0.5, 0.0]]))
+        >>> loss.shape, round(loss.value(torch.zeros(3).double()), 6) == round(math.log(3), 6)
+        ((3, 1), True)
         """
         as_dataset("data", data)
-        m, v, d = data.num_contexts, data.vocab_size, data.dim
+        data, (m, v, d) = data.to(device="cpu"), (data.num_contexts, data.vocab_size, data.dim)
+        _check_size(m * v, v * d)
         features = torch.einsum("vu,md->mvud", torch.eye(v, dtype=torch.float64), data.embeddings.double())
         targets = data.probabilities.to_dense().double()
         return cls(features.reshape(m, v, v * d), torch.zeros_like(targets), targets, data.weights.double(), (v, d))
@@ -152,6 +163,14 @@ class LogPartition:
 
     def __repr__(self) -> str:
         return f"<LogPartition: {len(self.weights)} terms, {int(self.choices.sum())} choices, {self.dim} unknowns>"
+
+
+def _check_size(num_choices: int, dim: int) -> None:
+    if (size := max(num_choices, dim) * dim) > LARGEST:
+        raise UsageError(
+            f"data has {num_choices} choices and {dim} unknowns: matrices of {size} numbers; there must be at most "
+            f"{LARGEST} (number the tokens that occur from 0, or take less data)"
+        )
 
 
 def as_partition(data: LogPartition | TokenSequences | NTPDataset) -> LogPartition:

@@ -42,6 +42,8 @@ class Multipliers:
     rate : float
         Least eigenvalue lambda of ``G diag(alpha)``, G the Gram matrix of the normals: multipliers along gradient
         descent are off by ``O(t^-lambda)`` (`bias/sharp-gd-duals`).
+    distance : float
+        By how much the least margin of an inactive constraint is above 1; infinite if all are active.
     """
 
     values: Tensor

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ..conditions import ExtendedSupport, extended_support
 from ..dataset import NTPDataset
+from ..doors import dense
+from ..errors import DatasetError, UsageError
 from ..margin import SVMSolution, solve_svm
 
 __all__ = ["PairSVM", "pair_dataset", "solve_pairs"]
@@ -35,6 +38,11 @@ def pair_dataset(normals: Tensor, tied: Sequence[bool]) -> tuple[NTPDataset, lis
     rows : list of int
         The context of every constraint. Of the same normal tied and free, tied is stricter and stays.
 
+    Raises
+    ------
+    UsageError
+        If ``normals`` is no finite matrix, or ``tied`` does not fit it.
+
     Notes
     -----
     Source: ours (`attention/unification`).
@@ -45,10 +53,19 @@ def pair_dataset(normals: Tensor, tied: Sequence[bool]) -> tuple[NTPDataset, lis
     >>> data.probabilities.to_dense().tolist(), rows
     ([[0.5, 0.5], [1.0, 0.0]], [0, 1, 0])
     """
+    try:
+        vectors = torch.from_numpy(dense("normals", normals, 2))
+        together_or_not = [bool(x) for x in dense("tied", np.asarray(tied, dtype=bool), 1)]
+    except (DatasetError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    if len(together_or_not) != len(vectors):
+        raise UsageError(
+            f"tied has {len(together_or_not)} entries; it must have one for each of {len(vectors)} normals"
+        )
     number: dict[tuple[float, ...], int] = {}
-    rows = [number.setdefault(tuple((normal + 0.0).tolist()), len(number)) for normal in normals]
+    rows = [number.setdefault(tuple((normal + 0.0).tolist()), len(number)) for normal in vectors]
     both = [False] * len(number)
-    for row, together in zip(rows, tied, strict=True):
+    for row, together in zip(rows, together_or_not, strict=True):
         both[row] = both[row] or together
     probabilities = [[0.5, 0.5] if together else [1.0, 0.0] for together in both]
     return NTPDataset(list(number), probabilities), rows
@@ -95,6 +112,8 @@ def solve_pairs(normals: Tensor, tied: Sequence[bool]) -> PairSVM:
 
     Raises
     ------
+    UsageError
+        As `pair_dataset`.
     SolverError
         If the SVM was not solved to its accuracy.
 
@@ -113,7 +132,7 @@ def solve_pairs(normals: Tensor, tied: Sequence[bool]) -> PairSVM:
     both = extended.support[:, 1]
     blocked = both[torch.tensor(rows)]
     if bool(both.all()):
-        return PairSVM(normals.new_zeros(normals.shape[1]), blocked, extended, None)
+        return PairSVM(torch.zeros(data.dim, dtype=torch.float64), blocked, extended, None)
     probabilities = torch.where(both[:, None], torch.tensor([0.5, 0.5]), torch.tensor([1.0, 0.0]))
     svm = solve_svm(NTPDataset(data.embeddings, probabilities))
     return PairSVM(svm.direction[0] - svm.direction[1], blocked, extended, svm)

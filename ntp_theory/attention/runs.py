@@ -16,7 +16,7 @@ from torch import Tensor
 from ..dataset import NTPDataset
 from ..doors import number, positive, whole
 from ..errors import SolverError
-from .limit import PartitionLimit, predict, span
+from .limit import PartitionLimit, as_limit, predict, span
 from .log_partition import LogPartition, as_partition
 from .sequences import TokenSequences
 
@@ -41,12 +41,15 @@ class PartitionRun:
     weights : Tensor (r, D)
     settled : float
         log t from which on the flow keeps ``P_F W`` at W_fin; infinite for gradient descent.
+    step_size : float
+        eta; 0 for the flow.
     """
 
     loss: LogPartition
     log_times: Tensor
     weights: Tensor
     settled: float
+    step_size: float
 
     @property
     def norms(self) -> Tensor:
@@ -80,7 +83,7 @@ def descend(
     data : TokenSequences, LogPartition or NTPDataset
     steps : int
     step_size : float, optional
-        1 / L if not given, L the smoothness constant of the loss.
+        1 / L if not given, L the smoothness constant of the loss; larger ones need not converge.
     points : int
         About how many steps are recorded, evenly in log k.
 
@@ -92,6 +95,8 @@ def descend(
     ------
     UsageError
         If an argument is out of range.
+    SolverError
+        If the weights come to be infinite.
 
     Notes
     -----
@@ -104,7 +109,8 @@ def descend(
     3.8
     """
     loss, steps = as_partition(data), whole("steps", steps, at_least=1)
-    eta = 1 / loss.smoothness if step_size is None and loss.smoothness else positive("step_size", step_size or 1.0)
+    largest = 1 / loss.smoothness if loss.smoothness else 1.0
+    eta = largest if step_size is None else positive("step_size", step_size)
     at = {round(k) for k in np.geomspace(1, steps, whole("points", points, at_least=2))}
     w, times, weights = torch.zeros(loss.dim, dtype=torch.float64), [], []
     flat, masses = loss.features.flatten(0, 1), loss.weights[:, None]
@@ -114,7 +120,9 @@ def descend(
         if k in at:
             times.append(math.log(eta * k))
             weights.append(w)
-    return PartitionRun(loss, torch.tensor(times, dtype=torch.float64), torch.stack(weights), math.inf)
+    if not math.isfinite(float(w.norm())):
+        raise SolverError(f"descent diverged: the weights are not finite after {steps} steps of size {eta:g}", best=w)
+    return PartitionRun(loss, torch.tensor(times, dtype=torch.float64), torch.stack(weights), math.inf, eta)
 
 
 def flow(
@@ -162,7 +170,8 @@ def flow(
     loss = as_partition(data)
     last = number("log_time", log_time, f"a finite number above {FIRST:g}", lambda x: FIRST < x < math.inf)
     count = whole("points", points, at_least=4)
-    limit = predict(loss) if limit is None else limit
+    limit = predict(loss) if limit is None else as_limit(limit)
+    limit.check_fits(loss)
     normals, *_ = loss.normals(loss.support)
     frame = span(normals)
     settled = math.log((1 + limit.finite_scale()) / SETTLED)
@@ -191,7 +200,7 @@ def flow(
         found += [limit.finite + across @ x for x in moved]
     else:
         found += [limit.finite] * len(late)
-    return PartitionRun(loss, torch.from_numpy(np.append(early, late)), torch.stack(found), settled)
+    return PartitionRun(loss, torch.from_numpy(np.append(early, late)), torch.stack(found), settled, 0.0)
 
 
 def _integrate(rule: Any, start: NDArray[np.float64], times: NDArray[np.float64], **how: Any) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ cp: Any = cvxpy  # much of it has no types
 
 # Margins this close to 1 are those of neighbours; solvers of cones are asked for GAP.
 ACTIVE, GAP = 1e-5, 1e-10
+# Relative gap to the least norm at which an answer is none.
+LARGEST_GAP = 1e-6
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
@@ -185,6 +188,12 @@ class SelectionSVM:
         ------
         UsageError
             If the norm is not Frobenius, or the selection not locally optimal.
+
+        Examples
+        --------
+        >>> svm = solve_selection(TokenSelection([[[1.0, 0.0], [0.0, 1.0]]], [[1.0, 0.0]], [[1.0, 0.0]]))
+        >>> [round(x, 9) for x in svm.late().values.flatten().tolist()]  # the multiplier is ||W_svm||^2
+        [0.0, 0.5]
         """
         if self.geometry != FROBENIUS or not self.locally_optimal:
             raise UsageError("only locally optimal selections in the Frobenius norm are limits of gradient descent")
@@ -225,11 +234,11 @@ def solve_selection(
     Raises
     ------
     UsageError
-        If ``selected`` is no choice of one token an input.
+        If ``data`` is something else or leaves no choice, or ``selected`` is no choice of one token an input.
     NotSeparableError
         If no weights select these tokens.
     SolverError
-        If the solver failed.
+        If the solver failed, or left a gap above 1e-6.
 
     Notes
     -----
@@ -241,13 +250,10 @@ def solve_selection(
     >>> [round(solve_selection(data, norm=name).norm, 6) for name in ("frobenius", "nuclear")]
     [0.707107, 0.707107]
     """
-    n, t = data.scores.shape
-    if selected is None:
-        alpha = data.best
-    else:
-        alpha = torch.tensor([whole("selected", int(a), at_least=0, at_most=t - 1) for a in selected])
-        if len(alpha) != n:
-            raise UsageError(f"selected has {len(alpha)} entries; it must have one for each of {n} inputs")
+    n, t = as_selection(data).scores.shape
+    if t == 1:
+        raise UsageError("data has inputs of 1 token; there must be at least 2 to choose from")
+    alpha = data.best if selected is None else _choice(selected, n, t)
     geometry = as_norm(norm)
     normals, *_ = data.normals(alpha)
     answer = solve_pairs(normals.flatten(1), [False] * len(normals))
@@ -264,9 +270,31 @@ def solve_selection(
     else:
         w, multipliers = _by_cone(normals, geometry)
     multipliers = multipliers.clamp(min=0)
-    w = w / float(torch.einsum("kde,de->k", normals, w).min())
-    pull = torch.einsum("k,kde->de", multipliers, normals)
-    return SelectionSVM(data, alpha, geometry, w, float(multipliers.sum()) / geometry.dual.value(pull), multipliers)
+    margin = float(torch.einsum("kde,de->k", normals, w).min())
+    length = geometry.dual.value(torch.einsum("k,kde->de", multipliers, normals))
+    if not (margin > 0 and length > 0):
+        raise SolverError("no selection of least norm was found: the weights do not select, or there is no multiplier")
+    svm = SelectionSVM(data, alpha, geometry, w / margin, float(multipliers.sum()) / length, multipliers)
+    if not svm.gap <= LARGEST_GAP:
+        raise SolverError(f"the least norm is known to a share of {svm.gap:.1e} only", status="inaccurate", best=svm)
+    return svm
+
+
+def as_selection(data: object) -> TokenSelection:
+    """Data of the kind, and nothing else."""
+    if not isinstance(data, TokenSelection):
+        raise UsageError(f"data is {data!r}; it must be a TokenSelection")
+    return data
+
+
+def _choice(selected: Tensor | Iterable[int], num_inputs: int, length: int) -> Tensor:
+    try:
+        tokens = list(selected)
+    except TypeError:
+        raise UsageError(f"selected is {selected!r}; it must be a sequence of {num_inputs} whole numbers") from None
+    if len(tokens) != num_inputs:
+        raise UsageError(f"selected has {len(tokens)} entries; it must have one for each of {num_inputs} inputs")
+    return torch.tensor([whole(f"selected[{i}]", a, at_least=0, at_most=length - 1) for i, a in enumerate(tokens)])
 
 
 def _by_cone(normals: Tensor, geometry: Norm) -> tuple[Tensor, Tensor]:
@@ -276,7 +304,9 @@ def _by_cone(normals: Tensor, geometry: Norm) -> tuple[Tensor, Tensor]:
     size, more = norm_expression(weights, geometry)
     problem = cp.Problem(cp.Minimize(size), [margins, *more])
     try:
-        problem.solve(solver="CLARABEL", tol_gap_abs=GAP, tol_gap_rel=GAP, tol_feas=GAP)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # `SelectionSVM.gap` says how far
+            problem.solve(solver="CLARABEL", tol_gap_abs=GAP, tol_gap_rel=GAP, tol_feas=GAP)
     except cvxpy.error.SolverError as error:
         raise SolverError(f"Clarabel found no selection of least norm: {error}") from error
     if weights.value is None:

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ..doors import dense, one_of, positive, whole
-from ..errors import UsageError
-from .selection import TokenSelection
+from ..doors import as_decoder, dense, one_of, positive, whole
+from ..errors import DatasetError, SolverError, UsageError
+from .selection import TokenSelection, as_selection
 
 __all__ = ["SelectionRun", "select", "worth_gradient"]
 
@@ -51,13 +51,14 @@ class SelectionRun:
 
     def correlations(self, direction: Tensor) -> Tensor:
         """``<W, D> / (|W| |D|)``, the measure of the papers; (r,)."""
-        flat, other = self.weights.flatten(1), direction.flatten()
+        flat, other = self.weights.flatten(1), as_decoder(direction, self._shape, self.weights, "direction").flatten()
         found: Tensor = flat @ other / (flat.norm(dim=1) * other.norm()).clamp(min=1e-300)
         return found
 
     def reach(self, direction: Tensor) -> Tensor:
         """``<W, D> / |D|^2``: how many times the direction, by projection; (r,)."""
-        return self.weights.flatten(1) @ direction.flatten() / direction.square().sum()
+        flat = as_decoder(direction, self._shape, self.weights, "direction").flatten()
+        return self.weights.flatten(1) @ flat / flat.square().sum()
 
     def log_gaps(self) -> Tensor:
         """Logarithm of the loss above what it would be with all attention on the tokens selected at the end; (r,).
@@ -69,6 +70,10 @@ class SelectionRun:
         own = self.data.scores.gather(1, alpha[:, None])
         missing = (logits.softmax(2) * (own - self.data.scores)).sum(2)  # exactly 0 at the token itself
         return torch.log1p(torch.expm1(missing) * torch.sigmoid(-own.flatten())).mean(1).log()
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self.weights.shape[1], self.weights.shape[2]
 
     def __repr__(self) -> str:
         return f"<SelectionRun: {int(self.steps[-1])} steps of {self.method}, {len(self.steps)} recorded>"
@@ -114,6 +119,8 @@ def select(
     ------
     UsageError
         If an argument is out of range.
+    SolverError
+        If weights or gradients come to be infinite.
 
     Notes
     -----
@@ -131,11 +138,14 @@ def select(
     """
     one_of("method", method, get_args(Method))
     count, eta = whole("steps", steps, at_least=1), positive("step_size", step_size)
-    d = data.tokens.shape[2]
+    d = as_selection(data).tokens.shape[2]
     if rank is None:
         w = torch.zeros(d, d, dtype=torch.float64)
         if start is not None:
-            w = torch.from_numpy(dense("start", start, 2))
+            try:
+                w = torch.from_numpy(dense("start", start, 2))
+            except DatasetError as error:
+                raise UsageError(str(error)) from error
             if w.shape != (d, d):
                 raise UsageError(f"start has shape {tuple(w.shape)}; it must be {(d, d)}")
         parameters = [w]
@@ -157,6 +167,8 @@ def select(
         gradient, missing, deepest = _gradient(data, w, best)
         slopes = [gradient] if rank is None else [gradient @ parameters[1], gradient.T @ parameters[0]]
         size = math.sqrt(sum(float(g.square().sum()) for g in slopes))
+        if not math.isfinite(size):
+            raise SolverError(f"training diverged: the gradient is not finite at step {k}, step size {eta:g}", best=w)
         if size == 0.0 or deepest > DEEPEST:
             break
         length = {"gd": eta, "ngd": eta / size, "polyak": eta * missing / size**2}[method]

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..doors import check_weights, dense, generator, sum_tolerance, whole
-from ..errors import DatasetError
+from ..errors import DatasetError, UsageError
 
 __all__ = ["TokenSequences"]
 
@@ -35,7 +35,9 @@ class TokenSequences:
     Raises
     ------
     DatasetError
-        If an input is empty, a token is out of range, a label does not occur in its input, or weights do not fit.
+        If an input is empty, a label does not occur in its input, or weights do not fit.
+    UsageError
+        If a token is no whole number in range, or inputs or labels are no sequences.
 
     Notes
     -----
@@ -63,16 +65,15 @@ class TokenSequences:
         vocab_size: int | None = None,
     ) -> None:
         most = None if vocab_size is None else whole("vocab_size", vocab_size, at_least=1) - 1
-        rows = tuple(
-            tuple(whole(f"inputs[{i}][{t}]", x, at_least=0, at_most=most) for t, x in enumerate(row))
-            for i, row in enumerate(inputs)
-        )
-        said = tuple(whole(f"labels[{i}]", y, at_least=0, at_most=most) for i, y in enumerate(labels))
+        rows = tuple(_tokens(f"inputs[{i}]", row, most) for i, row in enumerate(_items("inputs", inputs)))
+        said = _tokens("labels", labels, most)
         if not rows or len(rows) != len(said):
             raise DatasetError(
                 f"there are {len(rows)} inputs and {len(said)} labels; one label for each of some inputs"
             )
         for i, (row, y) in enumerate(zip(rows, said, strict=True)):
+            if not row:
+                raise DatasetError(f"inputs[{i}] is empty; every input must have a token")
             if y not in row:
                 raise DatasetError(
                     f"labels[{i}] is {y}, which is not in inputs[{i}], {row}; a label is one of its tokens"
@@ -155,3 +156,14 @@ class TokenSequences:
 
     def __repr__(self) -> str:
         return f"<TokenSequences: {self.num_inputs} inputs, {self.vocab_size} tokens, {len(set(self.queries))} queries>"
+
+
+def _items(name: str, values: object) -> list[object]:
+    try:
+        return list(values)  # type: ignore[call-overload, no-any-return]
+    except TypeError:
+        raise UsageError(f"{name} is {values!r}; it must be a sequence") from None
+
+
+def _tokens(name: str, values: object, most: int | None) -> tuple[int, ...]:
+    return tuple(whole(f"{name}[{i}]", x, at_least=0, at_most=most) for i, x in enumerate(_items(name, values)))

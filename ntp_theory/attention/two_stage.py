@@ -21,19 +21,16 @@ from ..dataset import NTPDataset
 from ..descent import Trajectory
 from ..descent import descend as descend_decoder
 from ..doors import positive, whole
-from ..errors import DatasetError
+from ..errors import DatasetError, UsageError
 from ..predict import Limit
 from ..predict import predict as predict_decoder
 from .graph import as_sequences, priority_graphs
 from .limit import PartitionLimit, predict
 from .log_partition import LogPartition
-from .selection_runs import worth_gradient
+from .selection_runs import DEEPEST, worth_gradient
 from .sequences import TokenSequences
 
 __all__ = ["TwoStageRun", "collocation_data", "two_stages"]
-
-# Attention off the chosen tokens of e^-600 is near the smallest double: stage 2 ends there.
-DEEPEST = 600.0
 
 
 def collocation_data(next_tokens: Sequence[int], frequencies: ArrayLike | Tensor | None = None) -> NTPDataset:
@@ -50,12 +47,16 @@ def collocation_data(next_tokens: Sequence[int], frequencies: ArrayLike | Tensor
     ------
     DatasetError
         If it is no permutation of the tokens, or the frequencies do not fit.
+    UsageError
+        If it is no sequence of whole numbers in range.
 
     Examples
     --------
     >>> collocation_data([1, 2, 0]).num_contexts
     3
     """
+    if not isinstance(next_tokens, Sequence | np.ndarray | Tensor) or isinstance(next_tokens, str):
+        raise UsageError(f"next_tokens is {next_tokens!r}; it must be a sequence of tokens, the next of each")
     v = len(next_tokens)
     follows = [whole(f"next_tokens[{x}]", y, at_least=0, at_most=v - 1) for x, y in enumerate(next_tokens)]
     if len(set(follows)) < v or v < 2:
@@ -151,9 +152,10 @@ def two_stages(
     Raises
     ------
     DatasetError
-        If the sentences are not realizable, the next tokens no permutation, or frequencies do not fit.
+        If the sentences are not realizable or leave nothing to choose, the next tokens are no permutation, or
+        frequencies do not fit.
     UsageError
-        If a number is out of range.
+        If an argument is of another kind, or a number out of range.
 
     Notes
     -----
@@ -180,8 +182,10 @@ def two_stages(
                 f"sentences with last token {graph.query} put tokens {cycle} before each other in turn; "
                 "they must follow one order for every last token"
             )
-    first, second = (whole(f"steps[{i}]", steps[i], at_least=2) for i in range(2))
-    one, two = (positive(f"step_size[{i}]", step_size[i]) for i in range(2))
+    if all(len(tokens) == 1 for tokens in sentences.distinct):
+        raise DatasetError("sentences leave nothing to choose: all have copies of one token each")
+    first, second = (whole(f"steps[{i}]", x, at_least=2) for i, x in enumerate(_pair("steps", steps)))
+    one, two = (positive(f"step_size[{i}]", x) for i, x in enumerate(_pair("step_size", step_size)))
     values = descend_decoder(data, "ngd", steps=first, step_size=one)
     limit = predict(LogPartition.of_sequences(sentences))
     v = sentences.vocab_size
@@ -209,6 +213,12 @@ def two_stages(
     return TwoStageRun(
         sentences, run.next_tokens, values, run.value_limit, limit, two, torch.tensor(taken), torch.stack(recorded)
     )
+
+
+def _pair(name: str, values: object) -> tuple[object, object]:
+    if not isinstance(values, Sequence | np.ndarray | Tensor) or isinstance(values, str) or len(values) != 2:
+        raise UsageError(f"{name} is {values!r}; it must be a pair, one for each stage")
+    return values[0], values[1]
 
 
 def _slopes(run: TwoStageRun, w: Tensor) -> tuple[Tensor, Tensor]:

@@ -81,7 +81,10 @@ def features_dataset(
     >>> features_dataset(model_for(task), task, TeacherForcing(), task.sample(20), places=[1])
     NTPDataset(num_contexts=20, vocab_size=10, dim=64, entropy=0 nats)
     """
-    model.check_fits(task)
+    for name, value, kind in (("task", task, Task), ("objective", objective, Objective)):
+        if not isinstance(value, kind):
+            raise UsageError(f"{name} is {value!r}; it must be {'a' if kind is Task else 'an'} {kind.__name__}")
+    as_model(model).check_fits(task)
     objective.check_fits(task)
     task.check("batch", batch)
     batch = batch.to("cpu")
@@ -89,6 +92,8 @@ def features_dataset(
     example = objective.example(batch, task, torch.Generator().manual_seed(seed))
     judged = (example.labels[0] != IGNORED).nonzero()[:, 0].tolist()
     if places is not None:
+        if not isinstance(places, Sequence | np.ndarray):
+            raise UsageError(f"places is {places!r}; it must be a sequence of whole numbers")
         judged = [judged[whole("places", place, at_least=0, at_most=len(judged) - 1)] for place in places]
     if not judged or len(set(judged)) < len(judged):
         raise UsageError(f"places is {places!r}; it must have at least one place, and none twice")
@@ -141,7 +146,7 @@ def exact_features(model: LanguageModel, task: SparseContexts) -> NTPDataset:
     """
     if not isinstance(task, SparseContexts):
         raise UsageError(f"task is {task!r}; it must be a SparseContexts, whose laws are known")
-    model.check_fits(task)
+    as_model(model).check_fits(task)
     states = _states(model, task.contexts, [task.context_length - 1])[:, 0]
     laws = torch.zeros(len(states), model.head.out_features, dtype=torch.float64)
     laws[:, : task.vocab_size] = task.laws
@@ -152,6 +157,11 @@ def exact_features(model: LanguageModel, task: SparseContexts) -> NTPDataset:
 def head_weights(model: LanguageModel) -> Tensor:
     """The decoder W of a model, (V, d) in float64 on the CPU; a bias is its last column.
 
+    Raises
+    ------
+    UsageError
+        If it is no `LanguageModel`.
+
     Examples
     --------
     >>> from ntp_theory.sequence.models import model_for
@@ -159,10 +169,20 @@ def head_weights(model: LanguageModel) -> Tensor:
     >>> head_weights(model_for(PathStar(2, 3, 5))).shape
     torch.Size([10, 64])
     """
-    weight, bias = model.head.weight.detach(), model.head.bias
+    weight, bias = as_model(model).head.weight.detach(), model.head.bias
     if bias is not None:
         weight = torch.cat([weight, bias.detach()[:, None]], dim=1)
     return weight.double().cpu()
+
+
+def as_model(model: object) -> LanguageModel:
+    """A model of ours or `HuggingFace`; anything else is refused."""
+    if not isinstance(model, LanguageModel):
+        raise UsageError(
+            f"model is {type(model).__name__}; it must be a LanguageModel (HuggingFace makes one of a folder; "
+            "construct.from_model takes any module)"
+        )
+    return model
 
 
 def _states(model: LanguageModel, tokens: Tensor, positions: list[int]) -> Tensor:

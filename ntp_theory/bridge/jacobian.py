@@ -22,7 +22,7 @@ def model_jacobian_rank(model: nn.Module, inputs: Tensor) -> JacobianRank:
         From inputs (n, ...) to logits (n, V), or (n, T, V), of which the last position is taken. It is copied, set to
         evaluate, and run in double precision.
     inputs : Tensor
-        n contexts, as the model takes them.
+        n contexts, as the model takes them; real numbers are made double.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def model_jacobian_rank(model: nn.Module, inputs: Tensor) -> JacobianRank:
     Raises
     ------
     UsageError
-        If nothing can be trained, or the logits are not as said.
+        If ``model`` is no module, nothing can be trained, or the logits are not as said.
 
     Notes
     -----
@@ -47,6 +47,11 @@ def model_jacobian_rank(model: nn.Module, inputs: Tensor) -> JacobianRank:
     >>> found.rank, found.bound
     (6, 6)
     """
+    if not isinstance(model, nn.Module) or not isinstance(inputs, Tensor):
+        raise UsageError(
+            f"model is {type(model).__name__} and inputs {type(inputs).__name__}; they must be a Module and a Tensor"
+        )
+    inputs = inputs.double() if inputs.is_floating_point() else inputs
     twin = copy.deepcopy(model).double().eval()
     trained = {name: weight for name, weight in twin.named_parameters() if weight.requires_grad}
     if not trained:

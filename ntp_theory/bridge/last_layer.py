@@ -184,7 +184,7 @@ def last_layer(model: LanguageModel, data: NTPDataset) -> LastLayer:
     Raises
     ------
     UsageError
-        If the data is not as wide as the model, or has other tokens.
+        If ``model`` or ``data`` is something else, or the data is not as wide as the model, or has other tokens.
     SolverError
         If `predict` could not decide.
 
@@ -239,7 +239,7 @@ def accuracy(weights: ArrayLike | Tensor, data: NTPDataset) -> float:
     Raises
     ------
     UsageError
-        If ``weights`` has the wrong shape or entries that are not finite.
+        If ``data`` is no dataset, or ``weights`` has the wrong shape or entries that are not finite.
 
     Examples
     --------
@@ -247,7 +247,7 @@ def accuracy(weights: ArrayLike | Tensor, data: NTPDataset) -> float:
     >>> accuracy([[1.0], [0.0]], data), accuracy([[1.0], [2.0]], data)
     (0.875, 0.125)
     """
-    weights = as_decoder(weights, (data.vocab_size, data.dim), data.embeddings)
+    weights = as_decoder(weights, (as_dataset("data", data).vocab_size, data.dim), data.embeddings)
     said = (data.embeddings @ weights.T).argmax(dim=1)
     right = data.pattern.tokens == said[data.pattern.contexts]
     return float((data.weights[data.pattern.contexts] * data.conditionals * right).sum())

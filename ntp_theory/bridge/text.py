@@ -12,6 +12,7 @@ from ..dataset import NTPDataset
 from ..doors import whole
 from ..errors import UsageError
 from ..sequence.models import LanguageModel
+from .features import as_model
 
 __all__ = ["text_features"]
 
@@ -48,7 +49,8 @@ def text_features(
     Raises
     ------
     UsageError
-        If the text is too short, has tokens that the model lacks, or an argument is out of range.
+        If ``model`` is something else, the text is too short or has tokens that the model lacks, or an argument is out
+        of range.
     DatasetError
         If two contexts with different next tokens have the same hidden state, or one is not finite.
 
@@ -64,6 +66,7 @@ def text_features(
     >>> data.context_names, data.vocab_size, data.dim
     (('0 1', '1 2', '2 0'), 5, 8)
     """
+    as_model(model)
     if not isinstance(tokens, Tensor) or tokens.dtype != torch.int64 or tokens.ndim != 1:
         got = f"{tokens.dtype} of shape {tuple(tokens.shape)}" if isinstance(tokens, Tensor) else type(tokens).__name__
         raise UsageError(f"tokens is {got}; it must be an int64 Tensor (T,), a text")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..dataset import NTPDataset
-from ..doors import whole
-from ..errors import DatasetError, UsageError
+from ..doors import as_names, whole
+from ..errors import UsageError
 
 __all__ = ["from_model"]
 
@@ -55,7 +55,8 @@ def from_model(
     Raises
     ------
     DatasetError
-        If two contexts with different next tokens get the same hidden state, or a hidden state is not finite.
+        If two contexts with different next tokens get the same hidden state, a hidden state is not finite, or names do
+        not fit.
     UsageError
         If an argument does not fit, or ``features`` gives another shape.
 
@@ -73,6 +74,7 @@ def from_model(
     [2, 1, 1, 1]
     """
     vocab_size = _check_tokens(tokens, vocab_size)
+    token_names = as_names("token_names", token_names, vocab_size)
     batch_size = whole("batch_size", batch_size, at_least=1)
     last = tokens.shape[1] - 1
     if context_length is None:
@@ -148,7 +150,4 @@ def _context_names(contexts: list[list[int]], token_names: Sequence[str] | None)
         return [" ".join(map(str, context)) for context in contexts]
     if any(name.split() != [name] for name in token_names):
         token_names = [repr(name) for name in token_names]
-    try:
-        return [" ".join(token_names[i] for i in context) for context in contexts]
-    except IndexError:
-        raise DatasetError(f"token_names has {len(token_names)} names; one is needed for every token") from None
+    return [" ".join(token_names[i] for i in context) for context in contexts]

@@ -108,7 +108,8 @@ def slopes(path: LogitPath, limit: FreeLimit, ax: Axes | None = None) -> Axes:
             ax.plot(ridges, values, label=name, **measured(colour))
             if limit.offset is not None:
                 distance = _away if name == "slope" else _turned
-                ax.plot(ridges, [distance(known(r), goal) for r in ridges], **predicted())
+                line = [distance(known(r), goal) for r in ridges]
+                ax.plot(ridges, line, label="predicted" if name == "direction" else None, **predicted())
         ax.set(xscale="log", yscale="log", xlabel="ridge", ylabel="distance to $L^{mm}$, relative")
         ax.invert_xaxis()
         ax.set_title("The slope finds $L^{mm}$, the direction follows")

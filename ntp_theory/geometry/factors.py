@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from ..dataset import NTPDataset, as_dataset
 from ..doors import dense, whole
-from ..errors import UsageError
+from ..errors import DatasetError, UsageError
 
 __all__ = ["balanced_factors", "collapse", "equal_supports", "gram_matrices"]
 
@@ -32,7 +33,7 @@ def balanced_factors(logits: ArrayLike | Tensor, dim: int | None = None) -> tupl
     Raises
     ------
     UsageError
-        If d is less than the rank.
+        If the logits are no finite matrix, or overflow in sums of squares, or d is less than the rank.
 
     Notes
     -----
@@ -44,8 +45,10 @@ def balanced_factors(logits: ArrayLike | Tensor, dim: int | None = None) -> tupl
     >>> round(float(w.square().sum() + h.square().sum()) / 2, 12)
     2.5
     """
-    matrix = torch.from_numpy(dense("logits", logits, 2))
+    matrix = matrix_of("logits", logits)
     u, s, vt = torch.linalg.svd(matrix, full_matrices=False)
+    if not bool(torch.isfinite(s).all()):
+        raise UsageError(f"logits has entries up to {float(matrix.abs().max()):.3g}; its singular values overflow")
     d = len(s) if dim is None else whole("dim", dim, at_least=1)
     if (rank := int((s > RANK * s[0]).sum())) > d:
         raise UsageError(f"dim is {d}; it must be at least the rank of the logits, {rank}")
@@ -96,6 +99,11 @@ def collapse(features: ArrayLike | Tensor, groups: Sequence[Sequence[int]]) -> f
     groups : sequence of sequences of int
         As `equal_supports` gives them.
 
+    Raises
+    ------
+    UsageError
+        If the features are no finite matrix, or the groups no partition of its columns.
+
     Notes
     -----
     Source: 2408.15417 (`geometry/gram-collapse`).
@@ -105,10 +113,21 @@ def collapse(features: ArrayLike | Tensor, groups: Sequence[Sequence[int]]) -> f
     >>> collapse([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]], [[0, 2], [1]])
     0.0
     """
-    h = torch.from_numpy(dense("features", features, 2))
-    members = sorted(j for group in groups for j in group)
+    h = matrix_of("features", features)
+    try:
+        members = sorted(operator.index(j) for group in groups for j in group)
+    except TypeError:
+        members = []
     if members != list(range(h.shape[1])):
         raise UsageError(f"groups are {groups!r}; each of the {h.shape[1]} contexts must be in exactly one")
     within = sum(float((h[:, list(g)] - h[:, list(g)].mean(1, keepdim=True)).square().sum()) for g in groups)
     total = float(h.square().sum())
     return within / total if total else 0.0
+
+
+def matrix_of(name: str, values: ArrayLike | Tensor) -> Tensor:
+    """A finite matrix in double precision, on the CPU."""
+    try:
+        return torch.from_numpy(dense(name, values, 2))
+    except DatasetError as error:  # it is no data
+        raise UsageError(str(error)) from error

@@ -15,6 +15,7 @@ from torch import Tensor
 from ..dataset import NTPDataset, as_dataset
 from ..doors import check_function, dense, generator, nonnegative, whole
 from ..errors import DatasetError, SolverError, UsageError
+from .factors import matrix_of
 
 __all__ = ["FeatureFlow", "cross_entropy_gradient", "feature_flow", "spectral_start", "square_loss_gradient"]
 
@@ -44,9 +45,18 @@ class FeatureFlow:
         """``W H`` (n, V, m)."""
         return self.decoders @ self.features
 
-    def strengths(self, target: Tensor) -> Tensor:
-        """``u_i^T W H t_i`` (n, min(V, m)) for the singular vectors of a target (V, m), the largest first."""
-        u, _, vt = torch.linalg.svd(target, full_matrices=False)
+    def strengths(self, target: ArrayLike | Tensor) -> Tensor:
+        """``u_i^T W H t_i`` (n, min(V, m)) for the singular vectors of a target (V, m), the largest first.
+
+        Raises
+        ------
+        UsageError
+            If the target is no such matrix.
+        """
+        matrix, shape = matrix_of("target", target), self.decoders.shape[1:2] + self.features.shape[2:]
+        if matrix.shape != shape:
+            raise UsageError(f"target has shape {tuple(matrix.shape)}; it must be that of the logits, {tuple(shape)}")
+        u, _, vt = torch.linalg.svd(matrix, full_matrices=False)
         return torch.einsum("vi,nvm,im->ni", u, self.logits, vt)
 
 
@@ -74,7 +84,7 @@ def feature_flow(
     Raises
     ------
     SolverError
-        If the integrator gave up.
+        If the integrator gave up, or the gradient is not finite.
     UsageError
         If an argument breaks a rule.
 
@@ -92,8 +102,8 @@ def feature_flow(
     True
     """
     check_function("gradient", gradient)
+    w, h = matrix_of("decoder", decoder), matrix_of("features", features)
     try:
-        w, h = (torch.from_numpy(dense(*pair, 2)) for pair in (("decoder", decoder), ("features", features)))
         t = dense("times", times, 1)
     except DatasetError as error:
         raise UsageError(str(error)) from error
@@ -110,7 +120,18 @@ def feature_flow(
 
     def velocity(_: float, state: NDArray[np.float64]) -> Any:
         decoder, features = parts(state)
-        g = gradient(decoder @ features)
+        logits = decoder @ features
+        g = gradient(logits)
+        if not isinstance(g, Tensor) or g.shape != logits.shape:
+            got = f"shape {tuple(g.shape)}" if isinstance(g, Tensor) else repr(g)
+            raise UsageError(
+                f"gradient gives {got}; it must give a Tensor of the shape of the logits, {tuple(logits.shape)}"
+            )
+        g = g.to(logits)
+        if not bool(torch.isfinite(g).all()):  # steps would be halved for ever
+            raise SolverError(
+                f"the gradient is not finite at logits up to {float(logits.abs().max()):.3g}", best=logits
+            )
         return -torch.cat([(g @ features.mT).flatten(), (decoder.mT @ g).flatten()]).numpy()
 
     start = torch.cat([w.flatten(), h.flatten()]).numpy()
@@ -140,33 +161,46 @@ def spectral_start(
     rng : int or numpy.random.Generator
         Draws the orthonormal columns of R (d, r).
 
+    Raises
+    ------
+    UsageError
+        If the target is no finite matrix, or 0, or another argument is out of range.
+
     Examples
     --------
     >>> w, h = spectral_start([[3.0, 0.0], [0.0, 1.0]], 1.0, rng=0)
     >>> round(float((w @ h).trace() * torch.e**2), 9)
     2.0
     """
-    try:
-        matrix = torch.from_numpy(dense("target", target, 2))
-    except DatasetError as error:
-        raise UsageError(str(error)) from error
-    u, s, vt = torch.linalg.svd(matrix, full_matrices=False)
-    rank = max(1, int((s > 1e-12 * s[0]).sum()))
+    u, s, vt = torch.linalg.svd(matrix_of("target", target), full_matrices=False)
+    rank = int((s > 1e-12 * s[0]).sum())
+    if not rank:
+        raise UsageError("target is 0; it must have a positive singular value")
     d = rank if dim is None else whole("dim", dim, at_least=rank)
     frame = torch.from_numpy(np.linalg.qr(generator(rng).standard_normal((d, rank)))[0])
     size = float(np.exp(-nonnegative("delta", delta)))
     return size * u[:, :rank] @ frame.mT, size * frame @ vt[:rank]
 
 
-def square_loss_gradient(target: Tensor) -> Gradient:
+def square_loss_gradient(target: ArrayLike | Tensor) -> Gradient:
     """The gradient of ``||L - target||^2 / 2``.
+
+    Parameters
+    ----------
+    target : array-like (V, m)
+
+    Raises
+    ------
+    UsageError
+        If it is no finite matrix.
 
     Examples
     --------
     >>> square_loss_gradient(torch.ones(1, 1))(torch.zeros(1, 1)).item()
     -1.0
     """
-    return lambda logits: logits - target
+    matrix = matrix_of("target", target)
+    return lambda logits: logits - matrix
 
 
 def cross_entropy_gradient(data: NTPDataset) -> Gradient:
@@ -177,5 +211,6 @@ def cross_entropy_gradient(data: NTPDataset) -> Gradient:
     >>> cross_entropy_gradient(NTPDataset([[1.0]], [[1.0, 0.0]]))(torch.zeros(2, 1, dtype=torch.float64)).flatten()
     tensor([-0.5000,  0.5000], dtype=torch.float64)
     """
-    conditionals = as_dataset("data", data).probabilities.to_dense().mT
-    return lambda logits: data.weights * (torch.softmax(logits, 0) - conditionals)
+    joint = as_dataset("data", data).to(device="cpu", dtype=torch.float64)
+    weights, conditionals = joint.weights, joint.probabilities.to_dense().mT
+    return lambda logits: weights * (torch.softmax(logits, 0) - conditionals)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..dataset import NTPDataset
+from ..dataset import NTPDataset, as_dataset
 from ..doors import number, positive
 from ..errors import UsageError
 from ..margin import SVMSolution, solve_svm
@@ -39,8 +39,8 @@ class FreeLimit:
     closed_form : bool
         Whether L_mm is S~, which the signs of ``U T^T`` certify, ``S~ = U s T^T``.
     offset, bend : Tensor (V, m) or None
-        The next terms, if the closed form holds with all signs strict and S~ has full rank min(V - 1, m). Otherwise
-        multipliers are zero or not unique, and they are not known here.
+        The next terms, if the closed form holds with all signs strict and S~ has full rank min(V - 1, m); 0 if all
+        supports are full. Otherwise multipliers are zero or not unique, and they are not known here.
     svm : SVMSolution
         L_mm with its certificate.
 
@@ -138,7 +138,7 @@ def centred_supports(data: NTPDataset) -> Tensor:
     >>> centred_supports(NTPDataset([[1.0]], [[0.5, 0.5, 0.0, 0.0]])).flatten().tolist()
     [0.5, 0.5, -0.5, -0.5]
     """
-    supports = data.support.cpu().double().T
+    supports = as_dataset("data", data).support.cpu().double().T
     return supports - supports.mean(0)
 
 
@@ -151,6 +151,8 @@ def predict_free(data: NTPDataset) -> FreeLimit:
 
 
 def _next_terms(data: NTPDataset, supports: Tensor, finite: Tensor) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    if bool(data.support.all()):  # nothing diverges: L_in is the limit
+        return torch.zeros_like(finite), torch.zeros_like(finite)
     u, s, vt = torch.linalg.svd(supports, full_matrices=False)
     rank, inside = int((s > NOTHING * s[0]).sum()), data.support.T
     u, s, vt = u[:, :rank], s[:rank], vt[:rank]

@@ -52,8 +52,8 @@ def mode_strength(level: float, delta: float, times: ArrayLike | Tensor) -> Tens
     if bool((t < 0).any()):
         raise UsageError(f"times has {float(t.min())}; every time must be at least 0")
     # 1 / s = e^(2 delta - 2 sigma t) + (1 - e^(-2 sigma t)) / sigma, a sum of terms that are not negative
-    grown = 2 * t if sigma == 0 else -torch.expm1(-2 * sigma * t) / sigma
-    return 1 / ((2 * delta - 2 * sigma * t).exp() + grown)
+    grown = 2 * t if sigma == 0 else -torch.expm1(-2 * (sigma * t)) / sigma
+    return 1 / ((2 * (delta - sigma * t)).exp() + grown)
 
 
 def half_time(level: float, delta: float) -> float:

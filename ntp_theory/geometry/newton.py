@@ -63,6 +63,10 @@ def minimise(split: SplitLogits, ridge: float, start: Tensor, *, tol: float) -> 
     x, best, smoothing = start, None, START * size
     while smoothing > LAST * size:
         x = _centred(split, ridge, x, smoothing)
+        if not bool(torch.isfinite(x).all()):
+            raise SolverError(
+                f"Newton's method left the finite numbers at ridge {ridge:g}", status="diverged", best=best
+            )
         found = _judged(split, ridge, x, smoothing)
         best = found if best is None or found.gap < best.gap else best
         if best.gap <= tol * (best.point.in_support + best.point.tail + ridge * best.nuclear_norm):

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ..dataset import NTPDataset, as_dataset
 from ..doors import as_decoder, dense, number, positive
-from ..errors import DatasetError, UsageError
+from ..errors import DatasetError, SolverError, UsageError
 from ..loss import evaluate
+from .factors import matrix_of
 from .limit import FreeLimit, predict_free
 from .newton import Optimum, minimise
 from .path import LogitPath
@@ -79,13 +80,16 @@ class UnconstrainedFeatures:
         token_names: Sequence[str] | None = None,
         context_names: Sequence[str] | None = None,
     ) -> None:
-        shape = np.shape(probabilities)
+        try:
+            shape = np.shape(probabilities)
+        except ValueError as error:
+            raise DatasetError(f"probabilities must be a matrix (contexts, tokens) ({error})") from error
         if not shape:
             raise DatasetError(f"probabilities must be a matrix (contexts, tokens), got {probabilities!r}")
+        if math.prod(shape) > LARGEST:  # before embeddings are made, whose number is the square of the contexts
+            raise UsageError(f"probabilities has shape {tuple(shape)}; it must have at most {LARGEST} entries")
         eye = np.eye(shape[0])
         self.data = NTPDataset(eye, probabilities, weights, token_names=token_names, context_names=context_names)
-        if self.data.num_contexts * self.data.vocab_size > LARGEST:
-            raise UsageError(f"probabilities has shape {tuple(shape)}; it must have at most {LARGEST} entries")
         self._split = SplitLogits(self.data)
 
     @classmethod
@@ -94,12 +98,19 @@ class UnconstrainedFeatures:
 
         Contexts that share an embedding stay apart: free embeddings may tell them from one another.
 
+        Raises
+        ------
+        UsageError
+            If it is no dataset, or there are more than 1600 logits.
+
         Examples
         --------
         >>> UnconstrainedFeatures.of(NTPDataset([[2.0], [1.0]], [[0.5, 0.5], [1.0, 0.0]])).data.dim
         2
         """
         as_dataset("data", data)
+        if (size := data.num_contexts * data.vocab_size) > LARGEST:
+            raise UsageError(f"data has {size} pairs of a context and a token; it must have at most {LARGEST}")
         names = {"token_names": data.token_names, "context_names": data.context_names}
         return cls(data.probabilities.to_dense().cpu(), data.weights.cpu(), **names)
 
@@ -119,7 +130,7 @@ class UnconstrainedFeatures:
         0.693147
         """
         ridge, like = positive("ridge", ridge), self.data.embeddings
-        d = np.shape(decoder)[1] if len(np.shape(decoder)) == 2 else 1
+        d = matrix_of("decoder", decoder).shape[1]
         w = as_decoder(decoder, (self.data.vocab_size, d), like, "decoder")
         h = as_decoder(features, (d, self.data.num_contexts), like, "features")
         return evaluate(w @ h, self.data).gap + ridge / 2 * float(w.square().sum() + h.square().sum())
@@ -163,6 +174,12 @@ class UnconstrainedFeatures:
             If a minimum could not be certified to ``tol``.
         UsageError
             If an argument is out of range.
+
+        Examples
+        --------
+        >>> path = UnconstrainedFeatures([[1.0, 0.0]]).solve([1e-2, 1e-3])
+        >>> [f"{x:.5f}" for x in path.nuclear_norm]  # log(sqrt(2) / ridge - 1) / sqrt(2)
+        ['3.49639', '5.12908']
         """
         try:
             values = dense("ridge", np.atleast_1d(np.asarray(ridge, dtype=float)), 1)
@@ -186,7 +203,10 @@ class _Follower:
         self._at = split.coordinates(-split.finite)
         self._tangent = torch.zeros_like(self._at)
         # from this ridge on the minimiser is 0
-        first = float(torch.linalg.matrix_norm(split.at(self._at).gradient, 2))
+        gradient = split.at(self._at).gradient
+        if not bool(torch.isfinite(gradient).all()):
+            raise SolverError("conditionals are too small for double precision: the loss of even logits is not finite")
+        first = float(torch.linalg.matrix_norm(gradient, 2))
         self._time = -math.log(first) if first else 0.0
 
     def __call__(self, ridge: float) -> Optimum:

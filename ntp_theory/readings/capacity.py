@@ -94,7 +94,8 @@ def jacobian_rank(logits: Callable[[Tensor], Tensor], parameters: Tensor) -> Jac
     Raises
     ------
     UsageError
-        If the parameters are not a float64 vector, or the logits not a finite matrix of at least two tokens.
+        If the parameters are not a float64 vector, or the logits are no finite float64 matrix of at least one context
+        and two tokens that depends on the parameters by differentiable operations, or their Jacobian is not finite.
 
     Notes
     -----
@@ -111,14 +112,27 @@ def jacobian_rank(logits: Callable[[Tensor], Tensor], parameters: Tensor) -> Jac
     check_function("logits", logits)
     if not (isinstance(parameters, Tensor) and parameters.dtype is torch.float64 and parameters.dim() == 1):
         raise UsageError("parameters must be a float64 vector (k,): rounding in less precision hides the rank")
-    sample = logits(parameters)
-    if not (isinstance(sample, Tensor) and sample.dim() == 2 and sample.shape[1] > 1):
-        raise UsageError(f"logits gave {getattr(sample, 'shape', sample)!r}; it must give a matrix (contexts, tokens)")
+    with torch.enable_grad():
+        sample = logits(parameters.detach().requires_grad_())
+    is_matrix = isinstance(sample, Tensor) and sample.layout is torch.strided and sample.dim() == 2
+    if not (is_matrix and len(sample) and sample.shape[1] > 1):
+        got = f"shape {tuple(sample.shape)}" if isinstance(sample, Tensor) else repr(sample)
+        raise UsageError(f"logits gave {got}; it must give a matrix (contexts, tokens), of at least two tokens")
+    if sample.dtype is not torch.float64:
+        raise UsageError(f"logits gave {sample.dtype}; it must give float64: rounding in less precision hides the rank")
     if not bool(torch.isfinite(sample).all()):
         raise UsageError("logits gave entries that are not finite")
+    if not sample.requires_grad:
+        raise UsageError("logits gave a matrix without a gradient; it must use differentiable operations of torch")
 
     jacobian = torch.autograd.functional.jacobian(logits, parameters.detach())
+    if not bool(torch.isfinite(jacobian).all()):
+        raise UsageError("logits have a derivative that is not finite at these parameters; take others, at random")
+    # the rank has no scale, but squares of tiny or huge entries would underflow or overflow in norms
+    unit = float(jacobian.abs().amax()) or 1.0
+    jacobian = jacobian / unit
     centred = (jacobian - jacobian.mean(1, keepdim=True)).flatten(0, 1)
     # rounding is relative to the Jacobian before it was centred, however little is left of it
     tolerance = max(centred.shape) * torch.finfo(torch.float64).eps * float(jacobian.norm())
-    return JacobianRank(len(parameters), len(sample), sample.shape[1], torch.linalg.svdvals(centred), tolerance)
+    values = unit * torch.linalg.svdvals(centred)
+    return JacobianRank(len(parameters), len(sample), sample.shape[1], values, unit * tolerance)

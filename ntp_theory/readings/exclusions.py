@@ -98,20 +98,34 @@ class Exclusions:
         return counts[:, None] * self.token_counts.double() / counts.sum()
 
     def after(self, context: int, limit: int | None = None) -> list[Excluded]:
-        """What is ruled out after a context, most expected first.
+        """What is ruled out after a context, most expected first; the first ``limit`` of it if that is given.
 
         Raises
         ------
         UsageError
-            If there is no such context.
+            If there is no such context, or ``limit`` is no number of at least 0.
         """
         j = whole("context", context, at_least=0, at_most=self.data.num_contexts - 1)
+        limit = None if limit is None else whole("limit", limit, at_least=0)
         tokens = (~self._stays[j]).nonzero()[:, 0]
         order = self.expected[j, tokens].argsort(descending=True, stable=True)[:limit]
         return [self._excluded(j, v) for v in tokens[order].tolist()]
 
     def most_expected(self, limit: int = 5) -> list[Excluded]:
-        """The absences that the counts of context and token explain least, over all contexts."""
+        """The absences that the counts of context and token explain least, over all contexts.
+
+        Raises
+        ------
+        UsageError
+            If ``limit`` is no number of at least 0.
+
+        Examples
+        --------
+        >>> data = NTPDataset.from_counts([[1.0, 0.0], [0.0, 1.0]], [[3, 1, 0], [0, 2, 2]])
+        >>> [(x.context, x.token, x.expected) for x in exclusions(data).most_expected()]
+        [('#1', '#0', 1.5), ('#0', '#2', 1.0)]
+        """
+        limit = whole("limit", limit, at_least=0)
         found = self.expected.masked_fill(self._stays, -1.0).flatten()
         places = found.argsort(descending=True, stable=True)[: min(limit, int(self.sizes.sum()))]
         return [self._excluded(*divmod(i, self.data.vocab_size)) for i in places.tolist()]
@@ -217,6 +231,8 @@ def exclusions(data: NTPDataset, *, pattern: SupportPattern | None = None) -> Ex
     own, counts = data.pattern, data.counts
     if pattern is None:
         pattern = extended_support(data).pattern
+    elif not isinstance(pattern, SupportPattern):
+        raise UsageError(f"pattern is {pattern!r}; it must be a SupportPattern, as predict(data).reference.pattern")
     elif pattern.mask().shape != data.support.shape or bool((data.support & ~pattern.mask()).any()):
         raise UsageError("pattern leaves out a token that follows its context; it must contain every support")
     totals = own.sum(counts)

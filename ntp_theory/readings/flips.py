@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..doors import generator, nonnegative, whole
 from ..errors import UsageError
-from .tolerance import Noise, NoiseTolerance
+from .tolerance import Noise, NoiseTolerance, scaled
 
 __all__ = ["FlipRate", "cap_share", "flip_bounds", "flip_rate"]
 
@@ -70,7 +70,8 @@ def flip_rate(
     Raises
     ------
     UsageError
-        If ``size`` is negative or not finite, ``draws`` is no positive number, or there is no such context.
+        If ``tolerance`` is none, ``size`` is negative or not finite, ``draws`` is no positive number, or there is no
+        such context.
 
     Notes
     -----
@@ -86,12 +87,14 @@ def flip_rate(
     [False, True]
     """
     size, draws, stream = nonnegative("size", size), whole("draws", draws, at_least=1), generator(rng)
-    inside, outside, _ = tolerance.pair_radii(context)
+    inside, outside, _ = _tolerance(tolerance).pair_radii(context)
+    # flips have no scale: products of very small or large weights would round or overflow
+    weights = scaled(tolerance.weights)
     h = tolerance.data.embeddings[tolerance.context if context is None else context].double()
     flips = 0
     for start in range(0, draws if len(outside) else 0, CHUNK):
         noise = torch.from_numpy(_on_sphere(stream, min(CHUNK, draws - start), len(h), tolerance.noise)).to(h)
-        logits = (h + size * noise) @ tolerance.weights.T
+        logits = (h + size * noise) @ weights.T
         flips += int((logits[:, outside].amax(1) >= logits[:, inside].amin(1)).sum())
     return FlipRate(draws, flips)
 
@@ -100,7 +103,8 @@ def flip_bounds(tolerance: NoiseTolerance, size: float, *, context: int | None =
     """Bounds on the probability that uniform noise on the l2 sphere of that size flips a context.
 
     A pair flips where the noise lies in a cap of the sphere. Some pair flips at least as often as the one with the
-    largest cap, and at most as often as all caps together.
+    largest cap, and at most as often as all caps together. A pair that has flipped without noise is left by the noise
+    beyond its hyperplane only: its cap is all but that one.
 
     Parameters
     ----------
@@ -118,7 +122,7 @@ def flip_bounds(tolerance: NoiseTolerance, size: float, *, context: int | None =
     Raises
     ------
     UsageError
-        If the norm is not l2, ``size`` is negative or not finite, or there is no such context.
+        If ``tolerance`` is none or its norm is not l2, ``size`` is negative or not finite, or there is no such context.
 
     Notes
     -----
@@ -132,12 +136,28 @@ def flip_bounds(tolerance: NoiseTolerance, size: float, *, context: int | None =
     >>> flip_bounds(found, 2.9), flip_bounds(found, 3.1)
     ((0.0, 0.0), (0.5, 0.5))
     """
-    if tolerance.noise != "l2":
+    if _tolerance(tolerance).noise != "l2":
         raise UsageError(f"tolerance is for noise in {tolerance.noise}; caps are known in 'l2' alone")
     size = nonnegative("size", size)
-    inside, outside, radii = tolerance.pair_radii(context)
-    caps = cap_share(radii.flatten(), size, tolerance.data.dim)
+    distances = _signed_distances(tolerance, context).flatten().cpu()
+    caps = cap_share(distances.abs(), size, tolerance.data.dim)
+    caps = torch.where(distances > 0, caps, 1.0 - caps)
     return (float(caps.max()), min(1.0, float(caps.sum()))) if len(caps) else (0.0, 0.0)
+
+
+def _tolerance(value: object) -> NoiseTolerance:
+    if not isinstance(value, NoiseTolerance):
+        raise UsageError(f"tolerance is {value!r}; it must be a NoiseTolerance, as noise_tolerance returns it")
+    return value
+
+
+def _signed_distances(tolerance: NoiseTolerance, context: int | None) -> Tensor:
+    """To the hyperplanes of every pair; negative where they are crossed already, -inf where rows of W are equal."""
+    inside, outside, _ = tolerance.pair_radii(context)
+    h = tolerance.data.embeddings[tolerance.context if context is None else context].double()
+    apart = scaled(tolerance.weights)[inside][:, None] - scaled(tolerance.weights)[outside]
+    lengths = apart.norm(dim=2)
+    return torch.where(lengths > 0, apart @ h / lengths, -math.inf)
 
 
 def cap_share(distances: Tensor, size: float, dim: int) -> Tensor:

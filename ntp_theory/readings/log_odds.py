@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..dataset import NTPDataset, as_dataset
-from ..doors import as_decoder
+from ..doors import as_decoder, whole
 
 __all__ = ["LogOdds", "log_odds"]
 
@@ -54,7 +54,14 @@ class LogOdds:
         return self.data.pattern.sum(p * (torch.expm1(e) - e))
 
     def worst(self, limit: int = 5) -> list[tuple[str, str, float, float]]:
-        """The largest errors as (context, token, probability in the corpus, probability by the decoder)."""
+        """The largest errors as (context, token, probability in the corpus, probability by the decoder).
+
+        Raises
+        ------
+        UsageError
+            If ``limit`` is no number of at least 0.
+        """
+        limit = whole("limit", limit, at_least=0)
         pattern, p = self.data.pattern, self.data.conditionals.double()
         return [
             (

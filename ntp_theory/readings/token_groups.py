@@ -49,7 +49,8 @@ class TokenGroups:
             If ``weights`` does not fit the data.
         """
         decoder = as_decoder(weights, (self.data.vocab_size, self.data.dim), self.data.embeddings.double())
-        return torch.tensor([float((decoder[list(g)] - decoder[g[0]]).norm(dim=1).max()) for g in self.groups])
+        found = [float((decoder[list(g)] - decoder[g[0]]).norm(dim=1).max()) for g in self.groups]
+        return torch.tensor(found, dtype=torch.float64)
 
     def separation(self, weights: ArrayLike | Tensor) -> float:
         """Smallest distance between rows of two tokens that do *not* follow the same contexts; infinite if none.

@@ -33,7 +33,7 @@ from ..doors import as_decoder, one_of, whole
 from ..errors import UsageError
 from ..margin.norms import FROBENIUS, NAMES
 
-__all__ = ["Noise", "NoiseTolerance", "noise_tolerance", "radius_ceiling"]
+__all__ = ["Noise", "NoiseTolerance", "noise_tolerance", "radius_ceiling", "scaled"]
 
 Noise = Literal["l1", "l2", "linf"]
 EXPONENT: dict[str, float] = {"l1": 1.0, "l2": 2.0, "linf": math.inf}
@@ -112,7 +112,7 @@ class NoiseTolerance:
         exact = self._margin(j, torch.zeros_like(self.weights[y]))
         if exact <= 0:
             return torch.zeros_like(self.weights[y])
-        weights = _scaled(self.weights)
+        weights = scaled(self.weights)
         gap = weights[y] - weights[v]
         at = int(gap.abs().argmax())
         # margin over ||gap||, both in units of the largest entry of the gap, which is exact here
@@ -134,9 +134,16 @@ class NoiseTolerance:
         ------
         UsageError
             If there is no such norm.
+
+        Examples
+        --------
+        >>> data = NTPDataset([[3.0, 0.0], [0.0, 4.0]], [[1.0, 0.0], [0.0, 1.0]])
+        >>> found = noise_tolerance([[1.0, -1.0], [-1.0, 1.0]], data)  # two tokens: both are equalities
+        >>> abs(found.lower_bound() / found.radius - 1) < 1e-12
+        True
         """
         one_of("norm", norm, ("frobenius", "spectral"))
-        weights = _scaled(self.weights)
+        weights = scaled(self.weights)
         margins = self.data.pattern.margins(self.data.embeddings.double() @ weights.T)
         length = (FROBENIUS if norm == "frobenius" else NAMES["spectral"]).value(weights)
         if not length:
@@ -287,7 +294,7 @@ def _clashes(data: NTPDataset) -> Iterator[tuple[int, Tensor]]:
         yield j, apart.nonzero()[:, 0] + j + 1
 
 
-def _scaled(weights: Tensor) -> Tensor:
+def scaled(weights: Tensor) -> Tensor:
     """A power of 2 times W, with a largest entry near 1: radii have no scale, and products then do not overflow."""
     exponent = torch.frexp(weights.abs().max()).exponent.clamp(-1000, 1000)
     return torch.ldexp(weights, -exponent)
@@ -312,7 +319,7 @@ def _pair_radii(data: NTPDataset, weights: Tensor, noise: Noise, j: int, inside:
     norm by d units of itself; twice that leaves room for the operations around them.
     """
     h, dim = data.embeddings[j].double(), data.dim
-    weights = _scaled(weights)
+    weights = scaled(weights)
     rounding = 2 * (dim + 4) * EPS
     logits, sizes = weights @ h, weights.abs() @ h.abs()
     margins = logits[inside][:, None] - logits[outside]

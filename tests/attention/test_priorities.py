@@ -190,3 +190,46 @@ def test_bad_sequences_are_refused(inputs, labels, more, words):
 def test_other_data_is_refused(ask):
     with pytest.raises(UsageError, match="data is 3"):
         ask(3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((1, [0]), "inputs is 1"),
+        (([0, 1], [0, 1]), r"inputs\[0\] is 0"),
+        (([[0, 1]], 0), "labels is 0"),
+        (([[0, 0.5]], [0]), r"inputs\[0\]\[1\] is 0.5"),
+        (([[]], [0]), r"inputs\[0\] is empty"),
+    ],
+)
+def test_inputs_that_are_no_sequences_are_refused(arguments, words):
+    with pytest.raises((UsageError, DatasetError), match=words):
+        TokenSequences(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("normals", "tied", "words"),
+    [
+        (None, [True], "normals"),
+        (torch.tensor([[math.nan]]), [False], "normals"),
+        (torch.eye(2), [True], "tied has 1 entries"),
+        (torch.zeros(0, 2), [], "normals"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_refused(normals, tied, words):
+    with pytest.raises(UsageError, match=words):
+        solve_pairs(normals, tied)
+
+
+def test_pairs_in_single_precision_are_answered_in_double():
+    for tied in ([True, True], [False, True]):
+        assert solve_pairs(torch.eye(2), tied).direction.dtype is torch.float64
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-2, 1.0, 1e4])
+def test_limits_of_decoders_do_not_depend_on_the_scale_of_embeddings(scale):
+    data = ntp.construct.random(4, 3, 5, 2, rng=1)
+    data = ntp.NTPDataset(scale * data.embeddings, data.probabilities.to_dense(), data.weights)
+    theirs, ours = ntp.predict(data), predict(data)
+    assert float((theirs.finite - ours.matrix(ours.finite)).norm()) < 1e-6 * float(theirs.finite.norm())
+    assert ours.loss_constant == pytest.approx(theirs.loss_constant, rel=1e-8)

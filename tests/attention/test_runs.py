@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from scipy.integrate import solve_ivp
 
-from ntp_theory.attention import LogPartition, TokenSequences, compare, descend, flow, predict
-from ntp_theory.errors import UsageError
+from ntp_theory.attention import LogPartition, TokenSequences, compare, descend, flow, predict, priority_graphs
+from ntp_theory.errors import SolverError, UsageError
 from ntp_theory.testing import token_sequences
 
 DATA = TokenSequences([[0, 1, 2], [1, 0, 2], [1, 0, 2], [2, 3]], [0, 1, 1, 2])
@@ -96,3 +96,57 @@ def test_other_runs_are_refused():
         descend(DATA, steps=0)
     with pytest.raises(UsageError, match="log_time is -9"):
         flow(DATA, log_time=-9.0)
+
+
+CYCLE = TokenSequences([[0, 1, 2], [1, 0, 2], [1, 0, 2]], [0, 1, 1])
+
+
+@pytest.mark.parametrize("wrong", [0, 0.0, False, [], -1.0, math.inf])
+def test_a_step_that_is_none_is_refused(wrong):
+    with pytest.raises(UsageError, match="step_size"):
+        descend(CYCLE, steps=2, step_size=wrong)
+
+
+def test_divergence_is_no_answer():
+    with pytest.raises(SolverError, match="diverged"):
+        descend(CYCLE, steps=20, step_size=1e308)
+
+
+def test_the_bound_is_claimed_for_steps_that_it_is_proved_for():
+    limit, smoothness = predict(CYCLE), LogPartition.of_sequences(CYCLE).smoothness
+    kinds = {}
+    for name, run in (
+        ("short", descend(CYCLE, steps=50)),
+        ("long", descend(CYCLE, steps=50, step_size=1.1 / smoothness)),
+        ("flow", flow(CYCLE, log_time=10.0, limit=limit)),
+    ):
+        kinds[name] = [check.evidence for check in compare(run, limit) if "descent and convexity" in check.statement]
+    assert kinds == {"short": ["certified"], "long": [], "flow": ["measured"]}
+
+
+def test_a_limit_of_other_data_is_refused():
+    other = TokenSequences(CYCLE.inputs, CYCLE.labels, [0.2, 0.3, 0.5])
+    with pytest.raises(UsageError, match="another loss"):
+        compare(descend(CYCLE, steps=20), predict(other))
+    with pytest.raises(UsageError, match="another loss"):
+        flow(CYCLE, log_time=2.0, limit=predict(other))
+    with pytest.raises(UsageError, match="limit is 1"):
+        flow(CYCLE, log_time=2.0, limit=1)
+
+
+@pytest.mark.parametrize("rare", [1e-3, 1e-6, 1e-12, 1e-300])
+def test_the_finite_part_is_right_or_refused(rare):
+    data = TokenSequences([[0, 1], [0, 1]], [0, 1], [1.0 - rare, rare])
+    try:
+        w = predict(data).matrix(predict(data).finite)[:, 1]
+    except SolverError as error:
+        assert rare < 1e-9 and "finite part is known" in str(error)
+    else:
+        assert float(w[0] - w[1]) == pytest.approx(math.log((1.0 - rare) / rare), rel=1e-6)
+
+
+def test_data_too_large_for_dense_matrices_is_refused():
+    with pytest.raises(UsageError, match="unknowns"):
+        predict(TokenSequences([[0, 101]], [0]))
+    with pytest.raises(UsageError, match="come last"):
+        priority_graphs(TokenSequences([[0, 10**5]], [0]))

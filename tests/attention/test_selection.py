@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import cvxpy
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from ntp_theory.attention import TokenSelection, TokenSequences, collocation_data, select, solve_selection, two_stages
 from ntp_theory.attention.multipliers import exponential_offset
 from ntp_theory.attention.selection_runs import worth_gradient
-from ntp_theory.errors import DatasetError, NotSeparableError, UsageError
+from ntp_theory.errors import DatasetError, NotSeparableError, SolverError, UsageError
 from ntp_theory.testing import token_selections
 
 
@@ -109,7 +110,7 @@ def test_no_run_has_more_margin_than_the_svm(data):
     sizes = run.weights.flatten(1).norm(dim=1)
     reach = torch.einsum("kde,rde->rk", data.normals(run.selected)[0], run.weights).min(1).values
     assert bool((reach <= sizes / svm.norm * (1 + 1e-9)).all())
-    assert bool((sizes <= 0.3 * run.steps * (1 + 1e-12)).all())
+    assert bool((sizes <= 0.3 * run.steps.double() * (1 + 1e-12)).all())
 
 
 def test_descent_is_where_offset_and_direction_put_it():
@@ -179,7 +180,7 @@ def test_bad_arguments_are_refused():
         (lambda: select(data, steps=2, rank=2, start=torch.zeros(5, 5)), "start is W"),
         (lambda: select(data, "polyak", steps=2, rank=2), "'gd' or 'ngd'"),
         (lambda: solve_selection(data, [0]), "selected has 1 entries"),
-        (lambda: solve_selection(data, [0, 3]), "selected is 3"),
+        (lambda: solve_selection(data, [0, 3]), r"selected\[1\] is 3"),
         (lambda: TokenSelection(data.tokens, data.queries, data.scores[:1]), "tokens has shape"),
         (lambda: collocation_data([0, 0]), "permutation"),
         (lambda: two_stages(TokenSequences([[0, 1]], [0]), [1, 2, 0], steps=(5, 5)), "3 tokens and sentences 2"),
@@ -187,3 +188,56 @@ def test_bad_arguments_are_refused():
     ):
         with pytest.raises((UsageError, DatasetError), match=words):
             call()
+
+
+@pytest.mark.parametrize("wrong", [1, "ab", [0.7, 1.2], [True, False], [0], [0, 2], [[0], [1]]])
+def test_selections_that_are_no_choice_are_refused(wrong):
+    with pytest.raises(UsageError, match="selected"):
+        solve_selection(TokenSelection.random(2, 2, 4), wrong)
+
+
+def test_data_of_another_kind_or_without_a_choice_is_refused():
+    for ask in (solve_selection, lambda data: select(data, steps=1)):
+        with pytest.raises(UsageError, match="data is None"):
+            ask(None)
+    with pytest.raises(UsageError, match="1 token"):
+        solve_selection(TokenSelection([[[1.0]]], [[1.0]], [[1.0]]))
+
+
+def test_training_that_overflows_is_no_answer():
+    data = TokenSelection.random(2, 3, 4)
+    with pytest.raises(SolverError, match="diverged"):
+        select(TokenSelection(1e160 * data.tokens, 1e160 * data.queries, data.scores), steps=2)
+    with pytest.raises(UsageError, match="start"):
+        select(data, steps=2, start=torch.full((4, 4), math.nan))
+    with pytest.raises(UsageError, match="direction has shape"):
+        select(data, steps=2).correlations(torch.ones(3, 3))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "next_tokens", "options", "words"),
+    [
+        ([[0], [1, 1]], [1, 0], {"steps": (3, 3)}, "nothing to choose"),
+        ([[0, 1]], [1, 0], {"steps": 5}, "steps is 5"),
+        ([[0, 1]], [1, 0], {"steps": (5, 5, 5)}, "steps is"),
+        ([[0, 1]], [1, 0], {"steps": (5, 5), "step_size": 0.1}, "step_size is 0.1"),
+        ([[0, 1]], 1, {"steps": (5, 5)}, "next_tokens is 1"),
+    ],
+)
+def test_two_stages_refuse(inputs, next_tokens, options, words):
+    with pytest.raises((UsageError, DatasetError), match=words):
+        two_stages(TokenSequences(inputs, [row[0] for row in inputs]), next_tokens, **options)
+
+
+def test_an_inaccurate_solver_is_judged_by_its_gap_alone(monkeypatch):
+    data, real = TokenSelection.random(2, 2, 4), cvxpy.Problem.solve
+
+    def inaccurate(self, *arguments, **options):
+        warnings.warn("Solution may be inaccurate. Try another solver.", UserWarning, stacklevel=1)
+        return real(self, *arguments, **options)
+
+    monkeypatch.setattr(cvxpy.Problem, "solve", inaccurate)
+    assert solve_selection(data, norm="spectral").gap < 1e-6
+    monkeypatch.setattr("ntp_theory.attention.selection.LARGEST_GAP", -1.0)
+    with pytest.raises(SolverError, match="known to a share"):
+        solve_selection(data, norm="spectral")

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 import ntp_theory as ntp
+from ntp_theory.bridge import accuracy, exact_features, features_dataset, head_weights, last_layer, text_features
 from ntp_theory.bridge import features as module
-from ntp_theory.bridge import features_dataset, head_weights
 from ntp_theory.errors import UsageError
-from ntp_theory.sequence.models import Transformer, TransformerConfig
+from ntp_theory.sequence.models import Transformer, TransformerConfig, model_for
 from ntp_theory.sequence.objectives import position_losses
-from ntp_theory.sequence.tasks import Batch, PathStar
+from ntp_theory.sequence.tasks import Batch, PathStar, SparseContexts
 from ntp_theory.sequence.training import (
     FirstTokenOnly,
     MaskedTeacherForcing,
@@ -134,3 +134,23 @@ def test_what_is_of_another_task():
         features_dataset(model_of(task), task, TeacherForcing(), large.sample(5))
     with pytest.raises(UsageError, match="objective is regression; it predicts numbers"):
         features_dataset(model_of(task), task, Regression(), task.sample(5))
+
+
+@pytest.mark.parametrize("wrong", [None, 1, nn.Linear(2, 2)])
+def test_things_that_are_no_model_task_or_data_are_refused(wrong):
+    task = SparseContexts(4, 3, 2, 2)
+    path, tokens = PathStar(2, 3, 5), torch.tensor([0, 1, 0])
+    model, objective, batch = model_for(path), TeacherForcing(), path.sample(3)
+    for ask, words in (
+        (lambda: features_dataset(wrong, path, objective, batch), "model is"),
+        (lambda: features_dataset(model, wrong, objective, batch), "task is"),
+        (lambda: features_dataset(model, path, wrong, batch), "objective is"),
+        (lambda: exact_features(wrong, task), "model is"),
+        (lambda: head_weights(wrong), "model is"),
+        (lambda: last_layer(wrong, exact_features(model_for(task), task)), "model is"),
+        (lambda: text_features(wrong, tokens, context_length=1), "model is"),
+        (lambda: accuracy([[1.0]], wrong), "data is"),
+        (lambda: features_dataset(model, path, objective, batch, places=1), "places is 1"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            ask()

@@ -45,3 +45,12 @@ def test_narrow_last_layer_bounds_the_rank():
     n = len(contexts)
     # matrices (n, V - 1) of rank 2 have 2 (n + V - 1 - 2) dimensions
     assert found.rank <= 2 * (n + 4 - 2) < found.bound and not found.is_free
+
+
+def test_real_inputs_are_made_double_and_others_refused():
+    found = model_jacobian_rank(nn.Linear(3, 2), torch.eye(4, 3))
+    assert found.rank == found.bound == 4
+    with pytest.raises(UsageError, match="model is NoneType"):
+        model_jacobian_rank(None, torch.eye(2))
+    with pytest.raises(UsageError, match="inputs list"):
+        model_jacobian_rank(nn.Linear(3, 2), [[1.0]])

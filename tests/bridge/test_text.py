@@ -15,7 +15,7 @@ from ntp_theory.bridge import head_weights, last_layer, text_features
 from ntp_theory.cli import main
 from ntp_theory.construct import from_model
 from ntp_theory.dataset import NTPDataset
-from ntp_theory.errors import UsageError
+from ntp_theory.errors import DatasetError, UsageError
 from ntp_theory.sequence.models import HuggingFace, Mamba, MambaConfig, Transformer, TransformerConfig
 
 SENTENCE = "so be it, or not to be; "
@@ -133,3 +133,42 @@ def test_analyze_refuses(folder, capsys, more, message):
     assert main(["analyze", str(path / "text.txt"), "--model", str(path), *more]) == 2
     found = capsys.readouterr().err
     assert message in found and found.count("\n") == 1
+
+
+def _copy(folder, to, *, without=(), cut=None):
+    to.mkdir()
+    for file in folder.iterdir():
+        if file.is_file() and not file.name.startswith(tuple(without)):
+            content = file.read_bytes()
+            (to / file.name).write_bytes(content[: len(content) // 2] if file.name == cut else content)
+    return to
+
+
+@pytest.mark.parametrize(
+    ("without", "cut", "message"),
+    [
+        (["tokenizer", "special"], None, "holds no tokenizer"),
+        ([], "model.safetensors", "damaged"),
+        (["model.safetensors"], None, "no causal language model"),
+    ],
+)
+def test_analyze_refuses_damaged_folders(folder, tmp_path, capsys, without, cut, message):
+    path = _copy(folder[0], tmp_path / "copy", without=without, cut=cut)
+    assert main(["analyze", str(folder[0] / "text.txt"), "--model", str(path)]) == 2
+    found = capsys.readouterr().err
+    assert message in found and found.count("\n") == 1
+
+
+def test_a_model_without_finite_weights_is_told_as_one():
+    transformers = pytest.importorskip("transformers")
+    sizes = {"n_positions": 8, "n_embd": 16, "n_layer": 1, "n_head": 2, "bos_token_id": 0, "eos_token_id": 0}
+    model = HuggingFace(transformers.GPT2Config(vocab_size=5, **sizes)).model
+    nn.init.constant_(model.transformer.wte.weight, torch.nan)
+    with pytest.raises(UsageError, match="not finite"):
+        HuggingFace(model)
+
+
+@pytest.mark.parametrize("names", [["a"], [1] * 5, "abcde", 1])
+def test_names_that_do_not_fit_are_refused(names):
+    with pytest.raises(DatasetError, match="token_names"):
+        text_features(ours("transformer"), torch.tensor([0, 1, 0]), context_length=1, token_names=names)

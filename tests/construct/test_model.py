@@ -116,5 +116,5 @@ def test_bad_hidden_states_are_refused():
         from_model(lambda t: t[:, -1].double(), tokens, context_length=None)
     with pytest.raises(DatasetError, match="nan; every entry must be finite"):
         from_model(lambda t: torch.full((*t.shape, 2), torch.nan), tokens)
-    with pytest.raises(DatasetError, match="token_names has 1 names; one is needed for every token"):
+    with pytest.raises(DatasetError, match="token_names has 1 entries, expected"):
         from_model(lambda t: torch.eye(3)[t], tokens, token_names=["a"])

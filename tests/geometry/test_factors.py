@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -67,3 +69,15 @@ def test_equal_rows_share_an_embedding_and_equal_supports_come_to():
         assert (h[:, 0] - h[:, 2]).norm() > 1e-2 * h.norm()
     # L_mm has rank 1 and the finite parts differ beyond it: the share falls like 1 / log(1 / ridge)
     assert collapse(features[1], groups) < 0.6 * collapse(features[0], groups)
+
+
+@pytest.mark.parametrize("groups", [None, 1, [1.0], [[0.0]], [np.zeros((1, 1))], [[0], [0]], []])
+def test_groups_that_are_no_partition_are_refused(groups):
+    with pytest.raises(UsageError, match="groups are"):
+        collapse([[1.0]], groups)
+
+
+def test_logits_that_are_none_or_overflow_are_refused():
+    for wrong, words in ((None, "logits"), ([[math.nan]], "logits"), ([[1.7e308] * 2] * 2, "overflow")):
+        with pytest.raises(UsageError, match=words):
+            balanced_factors(wrong)

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntp_theory.errors import UsageError
+from ntp_theory.dataset import NTPDataset
+from ntp_theory.errors import SolverError, UsageError
 from ntp_theory.geometry import (
     UnconstrainedFeatures,
     centred_supports,
@@ -87,3 +88,42 @@ def test_refusals():
         mode_strength(1.0, 1.0, [-1.0])
     with pytest.raises(UsageError, match="half"):
         half_time(1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("gradient", "error", "words"),
+    [
+        (lambda logits: None, UsageError, "gradient gives None"),
+        (lambda logits: logits.new_zeros(3, 3), UsageError, r"gradient gives shape \(3, 3\)"),
+        (lambda logits: logits * math.nan, SolverError, "not finite"),
+    ],
+)
+def test_gradients_that_are_none_are_refused(gradient, error, words):
+    with pytest.raises(error, match=words):
+        feature_flow(gradient, [[1.0]], [[1.0]], [0.0, 1.0])
+
+
+def test_a_gradient_in_single_precision_is_taken():
+    run = feature_flow(lambda logits: logits.float(), [[1.0]], [[1.0]], [0.0, 1.0])
+    assert float(run.logits[-1]) == pytest.approx(1 / 3, abs=1e-6)  # s' = -2 s^2 from 1
+
+
+def test_targets_that_do_not_fit_are_refused():
+    run = feature_flow(square_loss_gradient([[2.0]]), [[1.0]], [[1.0]], [0.0, 1.0])
+    with pytest.raises(UsageError, match="target has shape"):
+        run.strengths(torch.ones(3, 2))
+    for ask in (square_loss_gradient, run.strengths, lambda target: spectral_start(target, 1.0, rng=0)):
+        with pytest.raises(UsageError, match="target"):
+            ask(None)
+    with pytest.raises(UsageError, match="target is 0"):
+        spectral_start(torch.zeros(2, 2), 1.0, rng=0)
+
+
+def test_modes_of_huge_levels_do_not_overflow():
+    assert mode_strength(1e308, 1.0, [0.0, 1.0]).tolist() == pytest.approx([math.exp(-2.0), 1e308])
+
+
+def test_cross_entropy_of_single_precision_data_is_taken_in_double():
+    data = NTPDataset([[1.0]], [[0.25, 0.75]]).to(dtype=torch.float32)
+    found = cross_entropy_gradient(data)(torch.tensor([[0.0], [math.log(3.0)]], dtype=torch.float64))
+    assert found.dtype is torch.float64 and float(found.abs().max()) < 1e-15

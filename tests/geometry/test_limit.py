@@ -94,3 +94,16 @@ def test_full_supports_stay_finite():
     assert limit.norm == 0.0
     assert (path.logits[0] - limit.finite).norm() < 1e-6
     np.testing.assert_array_equal(centred_supports(problem.data), 0.0)
+
+
+def test_full_supports_have_their_finite_part_as_the_limit():
+    problem = UnconstrainedFeatures([[0.3, 0.7], [0.5, 0.5]])
+    limit = problem.limit()
+    assert float(limit.direction.abs().max()) == 0.0 and float(limit.offset.abs().max()) == 0.0
+    # the first-order change is the inverse of the Hessian, at most 1 / (pi p) = 20 / 3, times the ridge
+    assert torch.allclose(problem.solve(1e-8).logits[0], limit.logits(1e-8), atol=1e-6)
+
+
+def test_centred_supports_are_those_of_a_dataset():
+    with pytest.raises(UsageError, match="data is None"):
+        centred_supports(None)

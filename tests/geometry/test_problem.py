@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.sparse
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -158,3 +159,18 @@ def test_other_refusals():
         problem.objective([[0.0], [0.0]], [[0.0, 1.0]], 0.1)
     with pytest.raises(UsageError, match="index"):
         problem.solve(0.1).factors(1)
+
+
+def test_probabilities_that_are_no_matrix_or_too_many_are_refused():
+    with pytest.raises(DatasetError, match="must be a matrix"):
+        UnconstrainedFeatures([[0.5, 0.5], [1.0]])
+    one = (np.ones(200_000), (np.arange(200_000), np.zeros(200_000, dtype=int)))
+    with pytest.raises(UsageError, match="at most 1600"):
+        UnconstrainedFeatures(scipy.sparse.csr_array(one, shape=(200_000, 3)))
+    with pytest.raises(UsageError, match="decoder"):
+        UnconstrainedFeatures([[1.0, 0.0]]).objective([[1, 2], [3]], [[0.0]], 0.1)
+
+
+def test_probabilities_out_of_range_of_the_method_are_no_answer():
+    with pytest.raises(SolverError):
+        UnconstrainedFeatures([[1.0 - 1e-300, 1e-300, 0.0], [0.0, 0.0, 1.0]]).solve([1e-2, 1e-8])

@@ -61,3 +61,25 @@ def test_the_point_matters_where_it_is_special():
 def test_refusals(logits, parameters, words):
     with pytest.raises(UsageError, match=words):
         jacobian_rank(logits, parameters)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1.0, 1e200])
+def test_rank_has_no_scale(scale):
+    found = jacobian_rank(lambda theta: scale * theta.view(2, 3), torch.ones(6, dtype=torch.float64))
+    assert found.rank == found.bound == 4
+    assert float(found.singular_values[0]) == pytest.approx(scale, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("logits", "words"),
+    [
+        (lambda theta: theta.view(2, 3).float(), "float64"),
+        (lambda theta: theta.detach().view(2, 3), "differentiable"),
+        (lambda theta: (theta - 1).sqrt().view(2, 3), "derivative"),
+        (lambda theta: theta.view(2, 3)[:0], "matrix"),
+        (lambda theta: theta.view(2, 3).to_sparse(), "matrix"),
+    ],
+)
+def test_maps_without_a_usable_derivative_are_refused(logits, words):
+    with pytest.raises(UsageError, match=words):
+        jacobian_rank(logits, torch.ones(6, dtype=torch.float64))

@@ -68,3 +68,15 @@ def test_refusals():
         exclusions(data).after(2)
     with pytest.raises(UsageError, match="data"):
         exclusions("text")
+
+
+def test_refuses_limits_and_patterns_of_other_kinds():
+    found = exclusions(NTPDataset.from_counts([[1.0, 0.0], [0.0, 1.0]], [[3, 1, 0], [0, 2, 2]]))
+    assert found.after(0, 0) == found.most_expected(0) == []
+    for wrong in (-1, 1.5):
+        with pytest.raises(UsageError, match="limit"):
+            found.after(0, wrong)
+        with pytest.raises(UsageError, match="limit"):
+            found.most_expected(wrong)
+    with pytest.raises(UsageError, match="pattern is"):
+        exclusions(found.data, pattern=found.data.support)

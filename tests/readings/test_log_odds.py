@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ntp_theory import check_compatibility, construct, loss, predict
+from ntp_theory import NTPDataset, check_compatibility, construct, loss, predict
 from ntp_theory.errors import UsageError
 from ntp_theory.readings import log_odds
 from ntp_theory.testing import datasets, datasets_of_case, decoders
@@ -59,3 +59,8 @@ def test_refuses_what_does_not_fit():
         log_odds([[1.0]], data)
     with pytest.raises(UsageError, match="data"):
         log_odds([[1.0]], "text")
+
+
+def test_refuses_a_negative_limit():
+    with pytest.raises(UsageError, match="limit"):
+        log_odds([[1.0], [0.0]], NTPDataset([[1.0]], [[0.5, 0.5]])).worst(-1)

@@ -61,3 +61,10 @@ def test_refusals():
         token_groups("text")
     with pytest.raises(UsageError, match="weights has shape"):
         token_groups(construct.toy()).spreads([[1.0]])
+
+
+def test_spreads_keep_double_precision():
+    data = NTPDataset([[1.0]], [[0.5, 0.5, 0.0]])
+    found = token_groups(data)
+    assert float(found.spreads([[1.0], [1.0 + 1e-12], [0.0]])[0]) == pytest.approx(1e-12, rel=1e-3)
+    assert found.spreads([[0.1], [0.0], [0.0]]).tolist() == [0.1]

@@ -228,3 +228,31 @@ def test_refusals(call, words):
     data = NTPDataset([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]])
     with pytest.raises(UsageError, match=words):
         call(noise_tolerance([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], data))
+
+
+def test_bounds_of_flips_where_some_pair_has_flipped_already():
+    data = NTPDataset([[3.0, 4.0]], [[1.0, 0.0, 0.0]])
+    crossed = noise_tolerance([[-1.0, 0.0], [1.0, 0.0], [-2.0, -1.0]], data)
+    assert flip_bounds(crossed, 0.0) == flip_bounds(crossed, 2.9) == (1.0, 1.0)
+    for size in (4.0, 8.0):
+        lower, upper = flip_bounds(crossed, size)
+        share = flip_rate(crossed, size, draws=20_000).share
+        # six standard deviations of a share of 20,000
+        assert lower - 0.022 <= share <= upper + 0.022 and lower > 0.5
+    tied = noise_tolerance([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]], data)
+    assert flip_bounds(tied, 0.5) == (1.0, 1.0) and flip_rate(tied, 0.5, draws=10).share == 1.0
+
+
+def test_flips_of_a_decoder_do_not_depend_on_its_scale():
+    data = NTPDataset(torch.eye(2), [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]])
+    weights = torch.tensor([[1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]], dtype=torch.float64)
+    for scale in (5e-324, 1e-300, 1.0, 1e308):
+        found = noise_tolerance(scale * weights, data)
+        assert flip_rate(found, 0.9 * found.radius, draws=200).flips == 0
+        assert flip_rate(found, 2 * found.radius, draws=200).flips > 0
+
+
+def test_flips_need_a_tolerance():
+    for ask in (flip_rate, flip_bounds):
+        with pytest.raises(UsageError, match="tolerance is None"):
+            ask(None, 1.0)

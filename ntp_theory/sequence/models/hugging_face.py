@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -183,7 +184,10 @@ class HuggingFace(LanguageModel):
         # several tokens: one may be the padding, whose embedding is 0
         probe = torch.arange(min(8, self.head.out_features), device=self.device)[:, None]
         with self.asked():
-            difference = (self.model(probe).logits - self(probe)).abs().max()
+            logits = self.model(probe).logits
+            difference = (logits - self(probe)).abs().max()
+        if not bool(torch.isfinite(logits).all()):
+            raise UsageError(f"source is {type(self.model).__name__}; its logits are not finite")
         if difference != 0:
             raise UsageError(f"source is {type(self.model).__name__}; its logits are not its linear head of its states")
 
@@ -202,10 +206,20 @@ def _model(source: Any, seed: int) -> Any:
                 return AutoModelForCausalLM.from_config(source)
         if isinstance(source, str | os.PathLike) and Path(source).is_dir():
             with _silent():
-                return AutoModelForCausalLM.from_pretrained(source, local_files_only=True)
+                return _loaded(AutoModelForCausalLM, source)
     except (OSError, ValueError) as error:
         raise UsageError(f"source is {str(source)[:200]!r}; it is no causal language model ({error})") from error
     raise UsageError(f"source is {str(source)[:200]!r}; it must be a folder, a config or a model of transformers")
+
+
+def _loaded(kind: Any, folder: str | os.PathLike[str]) -> Any:
+    """The model of a folder; a damaged file of weights is told as one, whatever its reader raises."""
+    from safetensors import SafetensorError
+
+    try:
+        return kind.from_pretrained(folder, local_files_only=True)
+    except (SafetensorError, pickle.UnpicklingError, EOFError, RuntimeError) as error:
+        raise ValueError(f"its weights are damaged: {error}") from error
 
 
 @contextmanager

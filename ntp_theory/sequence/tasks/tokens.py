@@ -106,6 +106,8 @@ class FolderTokens(Tokens):
             self.tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         except Exception as error:  # whatever the reader of damaged files runs into
             raise UsageError(f"tokens is {str(folder)!r}; it holds no tokenizer ({error})") from error
+        if not self.tokenizer.get_vocab().keys() - self.tokenizer.all_special_tokens:  # made up from the model's config
+            raise UsageError(f"tokens is {str(folder)!r}; it holds no tokenizer (or one without tokens)")
 
     @property
     def size(self) -> int:
