@@ -120,7 +120,7 @@ def test_text_and_mamba():
 
 
 def test_a_limit_that_cannot_be_computed_does_not_end_the_training(monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise SolverError("no", status="none")
 
     monkeypatch.setattr(sys.modules["ntp_theory.bridge.along_training"], "last_layer", refuse)  # a function's name too
