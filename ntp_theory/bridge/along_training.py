@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,7 @@ def along_training(
     objective: Objective | None = None,
     batch: Batch | None = None,
     settings: Settings | None = None,
+    optimizer: Callable[[list[dict[str, Any]]], torch.optim.Optimizer] | None = None,
     rng: int = 0,
     progress: bool = False,
 ) -> AlongTraining:
@@ -157,6 +159,8 @@ def along_training(
         Questions whose contexts make the datasets (`features_dataset`); for other tasks than `SparseContexts`.
     settings : Settings, optional
         `ExactLaws` takes all contexts whatever its ``batch_size`` is.
+    optimizer : callable, optional
+        As for `train`: AdamW if None.
     rng : int
         Seed of the data.
     progress : bool
@@ -225,6 +229,7 @@ def along_training(
         objective,
         steps=steps,
         settings=settings,
+        optimizer=optimizer,
         examples=examples,
         rng=rng,
         evaluate_every=every,
