@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -261,20 +262,17 @@ class _Run:
             raise UsageError("model has no parameter that requires a gradient; there is nothing to train")
         self.device = model.device
         groups = _groups(model, objective, settings.weight_decay)
-        self.optimiser: torch.optim.Optimizer
-        if optimizer is None:
-            self.optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, fused=True)
-            self.chosen = {}
-        else:
-            self.optimiser = _made(optimizer, groups)
-            self.chosen = {"optimizer": repr(self.optimiser)}
+        usual = partial(torch.optim.AdamW, lr=settings.learning_rate, betas=settings.betas, fused=True)
+        self.optimiser = _made(usual if optimizer is None else optimizer, groups)
+        self.chosen = None if optimizer is None else repr(self.optimiser)  # its settings, as they were made
 
     def description(self) -> dict[str, Any]:
         """What makes a run this run and no other."""
-        return self.chosen | {
+        return {
             "task": repr(self.task),
             "objective": repr(self.objective),
             "settings": repr(self.settings),
+            "optimizer": self.chosen,
             "model": repr(getattr(self.model, "config", type(self.model).__name__)),
             "weights": sorted({str(p.dtype).removeprefix("torch.") for p in self.model.parameters()}),
             "rng": self.rng,
