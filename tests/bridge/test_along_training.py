@@ -22,7 +22,7 @@ from ntp_theory.errors import CheckpointError, SolverError, UsageError
 from ntp_theory.runs import load_arrays, save_arrays
 from ntp_theory.sequence.models import Mamba, MambaConfig, Transformer, TransformerConfig
 from ntp_theory.sequence.tasks import SparseContexts, Text
-from ntp_theory.sequence.training import Settings, TeacherForcing
+from ntp_theory.sequence.training import NormSteps, Settings, TeacherForcing
 
 TASK = SparseContexts(6, 12, 2, 2)
 SETTINGS = Settings(learning_rate=1e-2, warmup=20, schedule="cosine")
@@ -117,6 +117,23 @@ def test_text_and_mamba():
     counted = features_dataset(model, text, TeacherForcing(), batch)
     assert run.steps.tolist() == [0, 20] and run.data().num_contexts == counted.num_contexts
     assert run.gap[1] < run.gap[0] and run.data().entropy == pytest.approx(counted.entropy, abs=1e-12)
+
+
+def test_mamba_learns_features_that_obey_the_laws():
+    """A state-space model on known laws: nothing in the theory asks what has made the features."""
+    model = Mamba(MambaConfig(TASK.vocab_size, width=8, layers=1))
+    run = along_training(model, TASK, steps=100, every=50, settings=SETTINGS)
+    assert run.separable[-1] and run.compatible[-1] and run.gap[-1] < 0.2 * run.gap[0]
+    found = train_frozen(run.data(), run.decoders[-1], steps=300)
+    assert [check.line() for check in found.checks if not check.holds] == []
+
+
+def test_the_optimiser_is_the_one_that_was_given():
+    """One step of sign descent moves every entry of the head by the learning rate."""
+    settings = Settings(learning_rate=1e-2, warmup=0)
+    run = along_training(small_model(), TASK, steps=1, every=1, settings=settings, optimizer=NormSteps)
+    moved = np.abs(run.decoders[1] - run.decoders[0])
+    np.testing.assert_allclose(moved, 1e-2, rtol=1e-4)
 
 
 def test_a_limit_that_cannot_be_computed_does_not_end_the_training(monkeypatch):
