@@ -52,7 +52,8 @@ def api_page() -> str:
     for name in ntp_theory.__all__:
         member = getattr(ntp_theory, name)
         if isinstance(member, ModuleType):
-            sections.setdefault(member.__name__, []).append(f"automodule:: {member.__name__}\n   :members:")
+            for module in _modules(member):
+                sections.setdefault(module.__name__, []).append(f"automodule:: {module.__name__}\n   :members:")
         elif inspect.isclass(member):
             section = sections.setdefault(member.__module__, [])
             section.append(f"autoclass:: ntp_theory.{name}\n   :members:")
@@ -64,6 +65,12 @@ def api_page() -> str:
         f"## `{module}`\n\n```{{eval-rst}}\n" + "\n\n".join(f".. {entry}" for entry in entries) + "\n```\n"
         for module, entries in sections.items()
     )
+
+
+def _modules(module: ModuleType) -> list[ModuleType]:
+    """A module, or the modules that it hands on if it has nothing else."""
+    members = [getattr(module, name) for name in module.__all__]
+    return members if all(isinstance(member, ModuleType) for member in members) else [module]
 
 
 def generate(app: Sphinx) -> None:

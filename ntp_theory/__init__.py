@@ -4,7 +4,21 @@ Theory predicts (`predict`), optimisation measures (`descend`), the library comp
 carries its proof.
 """
 
-from . import claims, construct, distributed, errors, loss, readings, subspace
+from . import (
+    attention,
+    bridge,
+    claims,
+    construct,
+    distributed,
+    errors,
+    geometry,
+    loss,
+    multitoken,
+    planning,
+    readings,
+    sequence,
+    subspace,
+)
 from ._version import __version__
 from .checks import Check
 from .compare import Comparison, compare
@@ -28,7 +42,7 @@ from .dataset import NTPDataset
 from .descent import Trajectory, descend, descend_many, flow
 from .exact import Proof
 from .loss import LossParts
-from .margin import SVMSolution, solve_svm, solve_svm_path, solve_svms
+from .margin import SVMSolution, margin_share, solve_svm, solve_svm_path, solve_svms
 from .paths import Path, regularization_path
 from .predict import Limit, predict
 from .sweeps import sweep
@@ -49,6 +63,8 @@ __all__ = [
     "Separability",
     "Trajectory",
     "__version__",
+    "attention",
+    "bridge",
     "check_compatibility",
     "check_separability",
     "claims",
@@ -64,11 +80,16 @@ __all__ = [
     "flow",
     "forest_decomposition",
     "generic_rank",
+    "geometry",
     "loss",
+    "margin_share",
+    "multitoken",
+    "planning",
     "predict",
     "readings",
     "regularization_path",
     "separability_probability",
+    "sequence",
     "solve_svm",
     "solve_svm_path",
     "solve_svms",

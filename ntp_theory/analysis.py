@@ -27,6 +27,7 @@ from .exact import Proof
 from .exact.rationals import flint_module
 from .margin import SVMSolution
 from .predict import Limit, predict
+from .readings import Overview, overview
 
 __all__ = ["Analysis", "analyze", "default_steps"]
 
@@ -66,6 +67,8 @@ class Analysis:
         The answers in rational arithmetic, by their names as files; empty if not asked for.
     not_predicted : str
         Why there is no limit; empty if there is one.
+    readings : Overview or None
+        What the limit rules out, the noise it tolerates, and tokens it cannot tell apart; None without a limit.
     """
 
     data: NTPDataset
@@ -78,6 +81,7 @@ class Analysis:
     why_not_compatible: Contradiction | None
     proofs: dict[str, Proof]
     not_predicted: str
+    readings: Overview | None
 
     @property
     def checks(self) -> list[Check]:
@@ -151,6 +155,8 @@ class Analysis:
             parts.append(("Direction", self.limit.svm.summary()))
         if self.limit is not None:
             parts.append(("Predicted limit", self.limit.summary()))
+        if self.readings is not None:
+            parts.append(("Readings", self.readings.summary()))
         parts.append(("Gradient descent, measured", self.trajectory.summary()))
         if self.comparison is None:
             parts.append(("Not predicted", self.not_predicted))
@@ -192,6 +198,7 @@ class Analysis:
                 "blocked": [] if farkas is None else _named(farkas.blocked(), "weight"),
             },
             "limit": None if limit is None else limit_to_dict(limit),
+            "readings": None if self.readings is None else self.readings.to_dict(),
             "descent": run_to_dict(run),
             "note": self.not_predicted if self.comparison is None else self.comparison.note,
             "hint": self.hint,
@@ -263,6 +270,7 @@ def analyze(data: NTPDataset, *, steps: int | None = None, exact: bool = False, 
         why_not_compatible=no_decoder,
         proofs=proofs,
         not_predicted=not_predicted,
+        readings=None if limit is None else overview(limit),
     )
 
 

@@ -17,7 +17,7 @@ import torch
 from . import claims, construct, figures, report, runs
 from ._version import __version__
 from .analysis import Analysis, analyze, limit_to_dict, run_to_dict
-from .bridge import last_layer, text_features
+from .bridge import head_weights, last_layer, text_features
 from .checks import Check
 from .compare import compare
 from .dataset import NTPDataset
@@ -26,6 +26,7 @@ from .errors import DatasetError, NotSeparableError, UsageError
 from .margin import solve_svm
 from .margin.norms import FROBENIUS
 from .predict import predict
+from .readings import overview
 from .sequence.models import HuggingFace, model_for
 from .sequence.tasks import PathStar
 from .sequence.tasks.tokens import FolderTokens
@@ -129,8 +130,10 @@ def _analyze_model(arguments: argparse.Namespace) -> int:
     data = text_features(model, ids, context_length=arguments.context_length, max_contexts=arguments.max_contexts)
     show(f"{data.num_contexts} contexts, {data.vocab_size} tokens: the limit of their features")
     found = last_layer(model, data)
-    document = {"text": name, "model": arguments.model} | found.to_dict()
-    lines = [f"{arguments.model} on {name}", "", found.summary(), "", *(check.line() for check in found.checks)]
+    read = overview(found.limit, head=head_weights(model))
+    document = {"text": name, "model": arguments.model} | found.to_dict() | {"readings": read.to_dict()}
+    lines = [f"{arguments.model} on {name}", "", found.summary(), "", read.summary(), ""]
+    lines += [check.line() for check in found.checks]
     summary = "\n".join(lines)
     if folder is not None:
         data.save(folder / "data.npz")

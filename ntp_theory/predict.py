@@ -229,7 +229,7 @@ class Limit:
         return "\n".join(lines)
 
 
-def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
+def predict(data: NTPDataset, *, tol: float = 1e-12, start: SVMSolution | None = None) -> Limit:
     """Where gradient descent on ``data`` must end up, for any data.
 
     Parameters
@@ -238,6 +238,8 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
     tol : float
         Relative duality gap to aim at in the NTP-SVM; up to 1e-10 is accepted where rounding ends its progress
         before (``Limit.svm`` tells).
+    start : SVMSolution, optional
+        Where the NTP-SVM solver starts (`solve_svm`): ``Limit.svm`` of data that is nearly the same.
 
     Returns
     -------
@@ -246,7 +248,7 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
     Raises
     ------
     UsageError
-        If ``data`` is no dataset.
+        If ``data`` is no dataset, or ``start`` does not fit it.
     SolverError
         If a part could not be computed to the accuracy asked for.
 
@@ -278,7 +280,7 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
         infimum, reference = loss.value(finite), _with_conditionals(wide, pattern, loss.probabilities(finite))
         finite = data_subspace(reference).project(finite)  # rounding may have led a little out of F
     bounds = infimum_bounds(wide, reference, finite, None if extended is None else extended.certificate)
-    svm = _max_margin(reference, tol)
+    svm = _max_margin(reference, tol, start)
     duals = limit_multipliers(reference, finite, svm.direction, svm.duals)
     diverges = pattern.num_off_support > 0
     return Limit(
@@ -301,9 +303,9 @@ def predict(data: NTPDataset, *, tol: float = 1e-12) -> Limit:
     )
 
 
-def _max_margin(reference: NTPDataset, tol: float) -> SVMSolution:
+def _max_margin(reference: NTPDataset, tol: float, start: SVMSolution | None) -> SVMSolution:
     try:
-        return solve_svm(reference, tol=tol)
+        return solve_svm(reference, tol=tol, start=start)
     except NotSeparableError:
         # extended supports come with a direction: the certificate that speaks against it is one up to rounding only
         best = solve_dual(reference, tol=tol, max_iterations=MAX_ITERATIONS, certify=False)

@@ -159,6 +159,11 @@ def test_words_and_dictionary_agree(answer: Analysis) -> None:
     assert document["data"]["entropy_bits"] == pytest.approx(answer.data.entropy / np.log(2), rel=1e-15)
     assert document["data"]["occurrences"] == int(answer.data.counts.sum())
     assert document["descent"]["gap_nats"][-1] < document["descent"]["gap_nats"][0]
+    assert document["readings"]["exclusions"]["ruled_out"] == int((~answer.limit.support).sum())
+    assert document["readings"]["exclusions"]["never_seen_but_kept"] == int(
+        (answer.limit.support & ~answer.data.support).sum()
+    )
+    assert "Readings" in words and f"{document['readings']['token_groups']['groups']} groups" in words
     for pair in document["limit"]["support_vectors"][:8]:
         assert f"after {pair['context']}: {pair['token']} " in words
     for question in ("separability", "compatibility"):
@@ -194,7 +199,12 @@ def test_what_cannot_be_predicted_gets_its_certificates_and_no_claim(monkeypatch
     answer = analyze(data, steps=5)
     words, document = answer.summary(), answer.to_dict()
     assert answer.limit is None and answer.holds and len(answer.checks) == 2
-    assert document["limit"] is None and "no claim is made" in document["note"] and document["note"] in words
+    assert (
+        document["readings"] is None
+        and document["limit"] is None
+        and "no claim is made" in document["note"]
+        and document["note"] in words
+    )
     assert "too hard" in words and "cannot be pushed below" in words and "measured" in words
 
 

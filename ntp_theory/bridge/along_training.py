@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from ..sequence.objectives import ExactLaws, Objective
 from ..sequence.tasks import Batch, SparseContexts, Task
 from ..sequence.training import Settings, TeacherForcing, train
 from .features import exact_features, features_dataset, head_weights
-from .last_layer import last_layer
+from .last_layer import LastLayer, last_layer
 
 __all__ = ["AlongTraining", "along_training"]
 
@@ -137,6 +138,7 @@ def along_training(
     objective: Objective | None = None,
     batch: Batch | None = None,
     settings: Settings | None = None,
+    optimizer: Callable[[list[dict[str, Any]]], torch.optim.Optimizer] | None = None,
     rng: int = 0,
     progress: bool = False,
 ) -> AlongTraining:
@@ -157,6 +159,8 @@ def along_training(
         Questions whose contexts make the datasets (`features_dataset`); for other tasks than `SparseContexts`.
     settings : Settings, optional
         `ExactLaws` takes all contexts whatever its ``batch_size`` is.
+    optimizer : callable, optional
+        As for `train`: AdamW if None.
     rng : int
         Seed of the data.
     progress : bool
@@ -179,7 +183,7 @@ def along_training(
     -----
     Source: 2402.18551 (`bias/nonlinear-extension`): features are learned, and (4) and (6) are asked of the features of
     each time. Nothing says that the head of a model is near W_mm of features that still move; `train_frozen` shows
-    what holds once they do not.
+    what holds once they do not. The NTP-SVM of each record starts at the multipliers of the last.
 
     Examples
     --------
@@ -208,19 +212,29 @@ def along_training(
         assert batch is not None
         return features_dataset(model, task, objective, batch)
 
+    found: list[dict[str, Any]] = []
+    last: LastLayer | None = None
+
+    def record(step: int, data: NTPDataset) -> None:
+        nonlocal last
+        row, now = _record(model, data, step, last)
+        found.append(row)
+        last = now or last
+
     data = features()
-    found = [_record(model, data, 0)]
+    record(0, data)
     train(
         model,
         task,
         objective,
         steps=steps,
         settings=settings,
+        optimizer=optimizer,
         examples=examples,
         rng=rng,
         evaluate_every=every,
         evaluate_count=1,
-        callback=lambda evaluation: found.append(_record(model, features(), evaluation.step)),
+        callback=lambda evaluation: record(evaluation.step, features()),
         progress=progress,
     )
     columns = {name: [record[name] for record in found] for name in found[0]}
@@ -232,8 +246,10 @@ def along_training(
     )
 
 
-def _record(model: LanguageModel, data: NTPDataset, step: int) -> dict[str, Any]:
-    """What is recorded at one step, by the names of `AlongTraining`."""
+def _record(
+    model: LanguageModel, data: NTPDataset, step: int, start: LastLayer | None
+) -> tuple[dict[str, Any], LastLayer | None]:
+    """What is recorded at one step, by the names of `AlongTraining`; and the limit, where the next one may start."""
     weights = head_weights(model)
     loss = evaluate(weights, data)
     always = {
@@ -245,9 +261,9 @@ def _record(model: LanguageModel, data: NTPDataset, step: int) -> dict[str, Any]
     }
     names = ("excess", "escaping", "margin", "share", "cosine", "finite_error")
     try:
-        found = last_layer(model, data)
+        found = last_layer(model, data, start=start)
     except SolverError:  # a limit that cannot be computed does not end the training
-        return always | {"cases": UNDECIDED, "compatible": False} | dict.fromkeys(names, torch.nan)
+        return always | {"cases": UNDECIDED, "compatible": False} | dict.fromkeys(names, torch.nan), None
     limit = found.limit
     conditions = {"cases": limit.case, "compatible": limit.compatibility.compatible}
-    return always | conditions | {name: getattr(found, name) for name in names}
+    return always | conditions | {name: getattr(found, name) for name in names}, found

@@ -168,7 +168,7 @@ class LastLayer:
         )
 
 
-def last_layer(model: LanguageModel, data: NTPDataset) -> LastLayer:
+def last_layer(model: LanguageModel, data: NTPDataset, *, start: LastLayer | None = None) -> LastLayer:
     """Hold the head of a model against the limit of its features.
 
     Parameters
@@ -176,6 +176,8 @@ def last_layer(model: LanguageModel, data: NTPDataset) -> LastLayer:
     model : LanguageModel
     data : NTPDataset
         Of the model's features (`features_dataset`).
+    start : LastLayer, optional
+        Of the same contexts a little earlier in training: the NTP-SVM solver starts at its multipliers (`solve_svm`).
 
     Returns
     -------
@@ -184,7 +186,8 @@ def last_layer(model: LanguageModel, data: NTPDataset) -> LastLayer:
     Raises
     ------
     UsageError
-        If ``model`` or ``data`` is something else, or the data is not as wide as the model, or has other tokens.
+        If ``model`` or ``data`` is something else, or the data is not as wide as the model, or has other tokens; or
+        ``start`` has other contexts or tokens.
     SolverError
         If `predict` could not decide.
 
@@ -205,7 +208,7 @@ def last_layer(model: LanguageModel, data: NTPDataset) -> LastLayer:
     (True, 0.0, True)
     """
     weights = as_decoder(head_weights(model), (as_dataset("data", data).vocab_size, data.dim), data.embeddings)
-    limit = predict(data)
+    limit = predict(data, start=None if start is None else start.limit.svm)
     share = cosine = torch.nan
     margin = 0.0
     subspace, size = data_subspace(limit.reference), float(limit.finite.norm())

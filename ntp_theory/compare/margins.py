@@ -14,8 +14,7 @@ from torch import Tensor
 
 from ..checks import Check
 from ..descent import Trajectory
-from ..margin import solve_svm
-from ..margin.norms import as_norm
+from ..margin import margin_share, solve_svm
 from ..predict import Limit
 from ..subspace import data_subspace
 from .comparison import Comparison
@@ -47,8 +46,8 @@ def margin_laws(run: Trajectory, limit: Limit) -> Comparison:
         return Comparison([], observed=_on_f(run.weights[-1], limit))
     if not int(run.times[-1]):
         return Comparison([], "no law read: the run has made no step", _on_f(run.weights[-1], limit))
-    best = limit.margin if norm == "frobenius" else 1.0 / solve_svm(limit.svm.data, norm=norm).dual_value()
-    gap = _relative_gap(run.weights[-1], limit, norm, best)
+    best = limit.svm if norm == "frobenius" else solve_svm(limit.svm.data, norm=norm)
+    gap = 1.0 - margin_share(run.weights[-1], best)
     part = data_subspace(limit.reference).project_complement(run.weights[-1])
     observed = {
         f"relative margin gap in the {norm} norm": gap,
@@ -77,9 +76,7 @@ def margin_laws(run: Trajectory, limit: Limit) -> Comparison:
     early = (run.times <= int(run.times[-1]) / 4).nonzero()[:, 0]
     if not len(early) or int(run.times[early[-1]]) < max(1.0, LOGARITHMS * _logarithm(run, -1)):
         return Comparison([certified], "rate not read: the run is too short, or has no record at its quarter", observed)
-    before, now = (
-        max(_relative_gap(run.weights[i], limit, norm, best), 0.0) * _scale(run, i) for i in (int(early[-1]), -1)
-    )
+    before, now = (max(1.0 - margin_share(run.weights[i], best), 0.0) * _scale(run, i) for i in (int(early[-1]), -1))
     rate = Check.at_most(
         label,
         bound=before,
@@ -114,14 +111,6 @@ def _scale(run: Trajectory, record: int) -> float:
 
 def _logarithm(run: Trajectory, record: int) -> float:
     return math.log(int(run.times[record])) - math.log(float(run.data.weights.min()))
-
-
-def _relative_gap(weights: Tensor, limit: Limit, norm: str, best: float) -> float:
-    reference = limit.svm.data
-    part = data_subspace(reference).project_complement(weights.double())
-    margin = float(reference.pattern.margins(reference.embeddings @ part.T).min())
-    size = best * as_norm(norm).value(part)
-    return 1.0 - margin / size if size > 0.0 else 1.0
 
 
 def _on_f(weights: Tensor, limit: Limit) -> dict[str, float]:

@@ -15,6 +15,7 @@ from ..errors import NotSeparableError, SolverError, UsageError
 from .closer import closer
 from .digits import REFINED
 from .dual import solve_dual
+from .multipliers import cone_element
 from .norms import FROBENIUS, Norm, as_norm
 from .outcome import TOL, answer, check_limits, unconstrained, usual_tol
 from .solution import SVMSolution
@@ -37,6 +38,7 @@ def solve_svm(
     refine: bool | None = None,
     solver: str | None = None,
     max_iterations: int = 100_000,
+    start: SVMSolution | None = None,
 ) -> SVMSolution:
     """Solve ``min ||W||`` subject to equal in-support logits (6a) and margins of at least 1 (6b).
 
@@ -64,6 +66,9 @@ def solve_svm(
         With ``method="cvxpy"``: any solver installed for cvxpy; Clarabel if not given.
     max_iterations : int
         Steps of the dual method; some 15 to 150 are usual. Other methods have limits of their own.
+    start : SVMSolution, optional
+        Of data with as many contexts and tokens, and embeddings not far from these: the dual method starts at its
+        multipliers. It changes how many steps are made, not what is certified; from far away they get more.
 
     Returns
     -------
@@ -99,7 +104,7 @@ def solve_svm(
     geometry = as_norm(norm)
     if tol is None:
         tol = usual_tol(geometry)
-    _check_arguments(data, method, geometry, refine, solver)
+    _check_arguments(data, method, geometry, refine, solver, start)
     max_iterations = check_limits(tol, max_iterations)
     if (zero := unconstrained(data)) is not None:
         return replace(zero, geometry=geometry)
@@ -113,12 +118,19 @@ def solve_svm(
 
         wide = data if data.embeddings.dtype is torch.float64 else data.to(dtype=torch.float64)
         return solve_program(wide, geometry, _separating(wide), tol=tol)
-    return _solve_frobenius(data, tol=tol, refine=refine, max_iterations=max_iterations)
+    return _solve_frobenius(data, tol=tol, refine=refine, max_iterations=max_iterations, start=start)
 
 
-def _solve_frobenius(data: NTPDataset, *, tol: float, refine: bool | None, max_iterations: int) -> SVMSolution:
+def _solve_frobenius(
+    data: NTPDataset, *, tol: float, refine: bool | None, max_iterations: int, start: SVMSolution | None
+) -> SVMSolution:
     """The answer of the dual method, to more digits where they are asked for or rounding keeps its bound open."""
-    found = solve_dual(data, tol=tol, max_iterations=max_iterations)
+    begin = (
+        None
+        if start is None
+        else cone_element(start.duals, start.support_duals, start.data.pattern).to(data.embeddings)
+    )
+    found = solve_dual(data, tol=tol, max_iterations=max_iterations, start=begin)
     digits, bound = refine is not False and _in_double(data), REFINED if refine else PRECISE
     left = max_iterations - found.iterations
     try:
@@ -157,7 +169,9 @@ def _separating(data: NTPDataset) -> Tensor:
     return found.direction
 
 
-def _check_arguments(data: object, method: str, norm: Norm, refine: bool | None, solver: str | None) -> None:
+def _check_arguments(
+    data: object, method: str, norm: Norm, refine: bool | None, solver: str | None, start: object
+) -> None:
     if not isinstance(data, NTPDataset):
         raise UsageError(f"data is {data!r}; it must be an NTPDataset")
     if method not in ("auto", "dual", "cvxpy"):
@@ -174,3 +188,10 @@ def _check_arguments(data: object, method: str, norm: Norm, refine: bool | None,
         raise UsageError(f"solver is {solver!r}; it must be the name of a solver installed for cvxpy")
     if solver is not None and method != "cvxpy":
         raise UsageError(f"solver is {solver!r}; it goes with method='cvxpy'")
+    if start is None:
+        return
+    if not isinstance(start, SVMSolution) or start.geometry != FROBENIUS or start.duals.shape != data.support.shape:
+        shape = tuple(data.support.shape)
+        raise UsageError(f"start is {start!r}; it must be a solution in Frobenius with multipliers of shape {shape}")
+    if norm != FROBENIUS or method == "cvxpy":
+        raise UsageError("start is given; it goes with the norm 'frobenius' and our own method")

@@ -4,6 +4,7 @@ from .capacity import JacobianRank, jacobian_rank
 from .exclusions import Excluded, Exclusions, exclusions
 from .flips import FlipRate, cap_share, flip_bounds, flip_rate
 from .log_odds import LogOdds, log_odds
+from .overview import Overview, overview
 from .token_groups import TokenGroups, token_groups
 from .tolerance import Noise, NoiseTolerance, noise_tolerance, radius_ceiling
 
@@ -15,6 +16,7 @@ __all__ = [
     "LogOdds",
     "Noise",
     "NoiseTolerance",
+    "Overview",
     "TokenGroups",
     "cap_share",
     "exclusions",
@@ -23,6 +25,7 @@ __all__ = [
     "jacobian_rank",
     "log_odds",
     "noise_tolerance",
+    "overview",
     "radius_ceiling",
     "token_groups",
 ]

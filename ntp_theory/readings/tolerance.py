@@ -92,7 +92,7 @@ class NoiseTolerance:
         """
         j = self._context(context)
         inside, outside = self._sides(j)
-        return inside, outside, _pair_radii(self.data, self.weights, self.noise, j, inside, outside)
+        return inside, outside, _pair_radii(self.data, scaled(self.weights), self.noise, j, inside, outside)
 
     def closest_flip(self, context: int | None = None) -> Tensor:
         """The noise (d,) that flips the nearest pair at a context: along ``w_v - w_y``, 1e-12 longer than the radius.
@@ -233,9 +233,11 @@ def noise_tolerance(weights: ArrayLike | Tensor, data: NTPDataset, *, noise: Noi
     radii = torch.full((data.num_contexts,), torch.inf, dtype=torch.float64, device=decoder.device)
     pairs = torch.full((data.num_contexts, 2), -1, dtype=torch.int64, device=decoder.device)
     found = NoiseTolerance(data, decoder, noise, radii, pairs)
+    unit = scaled(decoder)
     for j in range(data.num_contexts):
-        inside, outside, between = found.pair_radii(j)
+        inside, outside = found._sides(j)
         if len(outside):
+            between = _pair_radii(data, unit, noise, j, inside, outside)
             at = int(between.argmin())
             radii[j] = between.flatten()[at]
             pairs[j, 0], pairs[j, 1] = inside[at // len(outside)], outside[at % len(outside)]
@@ -313,13 +315,12 @@ def _steepest(gap: Tensor, noise: Noise) -> Tensor:
 
 
 def _pair_radii(data: NTPDataset, weights: Tensor, noise: Noise, j: int, inside: Tensor, outside: Tensor) -> Tensor:
-    """Distances to the hyperplanes of context j, each rounded down.
+    """Distances to the hyperplanes of context j of a `scaled` decoder, each rounded down.
 
     A sum of d products is off by at most d units of rounding of the sum of their absolute values, in any order, and a
     norm by d units of itself; twice that leaves room for the operations around them.
     """
     h, dim = data.embeddings[j].double(), data.dim
-    weights = scaled(weights)
     rounding = 2 * (dim + 4) * EPS
     logits, sizes = weights @ h, weights.abs() @ h.abs()
     margins = logits[inside][:, None] - logits[outside]

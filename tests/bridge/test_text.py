@@ -16,6 +16,7 @@ from ntp_theory.cli import main
 from ntp_theory.construct import from_model
 from ntp_theory.dataset import NTPDataset
 from ntp_theory.errors import DatasetError, UsageError
+from ntp_theory.readings import noise_tolerance
 from ntp_theory.sequence.models import HuggingFace, Mamba, MambaConfig, Transformer, TransformerConfig
 
 SENTENCE = "so be it, or not to be; "
@@ -110,13 +111,17 @@ def test_analyze_a_model(folder, tmp_path, capsys):
     assert document["data"]["occurrences"] == len(ids) - 3 and document["data"]["dimension"] == 16
     assert document["entropy_gap_nats"] == pytest.approx(found.loss.gap) and document["margin"] > 0
     assert document["alignment"] == pytest.approx(found.cosine) and document["separable"] is found.separable
+    own = noise_tolerance(head_weights(model), found.limit.reference)
+    assert document["readings"]["noise_tolerance_of_own_head"]["radius"] == pytest.approx(own.radius)
+    assert document["readings"]["exclusions"]["ruled_out"] == int((~found.limit.support).sum())
     assert document["holds"] and {"bias/any-data", "svm/dual"} <= {check["label"] for check in document["checks"]}
     saved = NTPDataset.load(tmp_path / "data.npz")
     assert torch.equal(saved.embeddings, found.limit.data.embeddings)
     assert head_weights(model).shape == (len(letters), 16)
     assert json.loads((tmp_path / "analysis.json").read_text()) == document and (tmp_path / "report.html").exists()
     assert main([*arguments, "--max-contexts", "4"]) == 0
-    assert "4 contexts" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "4 contexts" in printed and "pairs (context, next token)" in printed and "the own head tolerates" in printed
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ntp_theory import NTPDataset, check_separability, solve_svm
@@ -231,3 +231,39 @@ def test_a_gap_that_is_not_reached_is_an_error_with_the_best_iterate():
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(UsageError, match=message):
         solve_svm(tiny(), **arguments)
+
+
+@given(separable(), st.floats(-6, 0), SEEDS)
+def test_the_start_changes_nothing_that_is_certified(data, log_noise, seed):
+    """From the solution of embeddings near these or far from them."""
+    noise = np.random.default_rng(seed).standard_normal(data.embeddings.shape)
+    near = rebuild(data, data.embeddings.numpy() + 10.0**log_noise * noise, data.support.numpy())
+    try:
+        start = solve_svm(near)
+    except (NotSeparableError, SolverError):
+        assume(False)
+    cold, warm = solve_svm(data), solve_svm(data, start=start)
+    assert (cold.direction - warm.direction).norm() <= cold.distance_bound() + warm.distance_bound()
+
+
+def test_the_dual_method_starts_at_the_multipliers_of_the_start():
+    data = random(6, 8, 12, 2, rng=1)
+    start = solve_svm(rebuild(data, 1.01 * data.embeddings.numpy(), data.support.numpy()))
+    c = -start.duals
+    c[data.pattern.contexts, data.pattern.tokens] = start.support_duals
+    warm, same = solve_svm(data, start=start), solve_dual(data, tol=1e-10, max_iterations=1000, start=c)
+    assert warm.iterations == same.iterations != solve_svm(data).iterations
+
+
+def test_starts_that_do_not_fit():
+    data = toy()
+    with pytest.raises(UsageError, match=r"start is .*shape \(3, 5\)"):
+        solve_svm(data, start=solve_svm(lemma5()))
+    with pytest.raises(UsageError, match="start is 'W'"):
+        solve_svm(data, start="W")
+    with pytest.raises(UsageError, match="solution in Frobenius"):
+        solve_svm(data, start=solve_svm(data, norm="max"))
+    with pytest.raises(UsageError, match="goes with the norm"):
+        solve_svm(data, norm="max", start=solve_svm(data))
+    with pytest.raises(UsageError, match="goes with the norm"):
+        solve_svm(data, method="cvxpy", start=solve_svm(data))

@@ -15,6 +15,7 @@ from ..objectives import (
     WholeSequenceReversed,
 )
 from .loop import train
+from .norm_steps import NormSteps
 from .result import TrainResult
 from .settings import Settings
 
@@ -25,6 +26,7 @@ __all__ = [
     "Medusa",
     "MultiToken",
     "Myopic",
+    "NormSteps",
     "Objective",
     "Regression",
     "Settings",

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ def train(
     *,
     steps: int,
     settings: Settings | None = None,
+    optimizer: Callable[[list[dict[str, Any]]], torch.optim.Optimizer] | None = None,
     examples: Batch | None = None,
     rng: int = 0,
     evaluate_every: int = 250,
@@ -59,6 +61,9 @@ def train(
     steps : int
         Steps of the optimiser, each on ``settings.batch_size`` examples.
     settings : Settings, optional
+    optimizer : callable, optional
+        Makes an optimiser of groups of parameters, such as `NormSteps` or ``torch.optim.SGD``; its learning rate is set
+        before each step by ``settings``. AdamW as ``settings`` say if None.
     examples : Batch, optional
         A fixed training set with right answers, gone through in a new order each time and without the questions of the
         split "test" (`Task.held_out`); fresh examples from the split "train" if None.
@@ -128,7 +133,7 @@ def train(
             raise UsageError(f"until is {until!r}; {task!r} has no right answers to stop at")
     if callback is not None and not callable(callback):
         raise UsageError(f"callback is {callback!r}; it must be callable")
-    run = _Run(model, task, objective, settings, examples, rng, steps)
+    run = _Run(model, task, objective, settings, optimizer, examples, rng, steps)
     file = None if checkpoint is None else TrainingCheckpoint(checkpoint, run.description(), checkpoint_every)
     step = 0
     losses: list[NDArray[np.float32]] = []
@@ -210,6 +215,18 @@ def _groups(model: LanguageModel, objective: Objective, weight_decay: float) -> 
     return [{"params": ps, "weight_decay": decay, "factor": factor} for (decay, factor), ps in groups.items() if ps]
 
 
+def _made(
+    optimizer: Callable[[list[dict[str, Any]]], torch.optim.Optimizer], groups: list[dict[str, Any]]
+) -> torch.optim.Optimizer:
+    try:
+        made: object = optimizer(groups)
+    except Exception as error:  # whatever a callable may raise
+        raise UsageError(f"optimizer is {optimizer!r}; it makes no optimiser: {error}") from error
+    if not isinstance(made, torch.optim.Optimizer):
+        raise UsageError(f"optimizer is {optimizer!r}; it must make a torch.optim.Optimizer, not {made!r}")
+    return made
+
+
 class _Run:
     """One step at a time: examples, loss, gradient, update."""
 
@@ -219,6 +236,7 @@ class _Run:
         task: Task,
         objective: Objective,
         settings: Settings,
+        optimizer: Callable[[list[dict[str, Any]]], torch.optim.Optimizer] | None,
         examples: Batch | None,
         rng: int,
         steps: int,
@@ -244,7 +262,9 @@ class _Run:
             raise UsageError("model has no parameter that requires a gradient; there is nothing to train")
         self.device = model.device
         groups = _groups(model, objective, settings.weight_decay)
-        self.optimiser = torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, fused=True)
+        usual = partial(torch.optim.AdamW, lr=settings.learning_rate, betas=settings.betas, fused=True)
+        self.optimiser = _made(usual if optimizer is None else optimizer, groups)
+        self.chosen = None if optimizer is None else repr(self.optimiser)  # its settings, as they were made
 
     def description(self) -> dict[str, Any]:
         """What makes a run this run and no other."""
@@ -252,6 +272,7 @@ class _Run:
             "task": repr(self.task),
             "objective": repr(self.objective),
             "settings": repr(self.settings),
+            "optimizer": self.chosen,
             "model": repr(getattr(self.model, "config", type(self.model).__name__)),
             "weights": sorted({str(p.dtype).removeprefix("torch.") for p in self.model.parameters()}),
             "rng": self.rng,
