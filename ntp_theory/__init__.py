@@ -4,10 +4,13 @@ Theory predicts (`predict`), optimisation measures (`descend`), the library comp
 carries its proof.
 """
 
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 from . import (
     attention,
     bridge,
-    claims,
     construct,
     distributed,
     errors,
@@ -46,6 +49,9 @@ from .margin import SVMSolution, margin_share, solve_svm, solve_svm_path, solve_
 from .paths import Path, regularization_path
 from .predict import Limit, predict
 from .sweeps import sweep
+
+if TYPE_CHECKING:
+    from . import claims
 
 __all__ = [
     "Check",
@@ -97,3 +103,10 @@ __all__ = [
     "sweep",
     "wendel_heuristic",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """``claims`` with all that its checks use, computer algebra among it, is loaded when it is asked for."""
+    if name == "claims":
+        return import_module(".claims", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
