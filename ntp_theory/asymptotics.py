@@ -33,6 +33,8 @@ LARGEST = 1e7
 SLACK, DEPENDENT, NEGLIGIBLE = 1e-6, 1e-10, 1e-8
 # What Newton steps leave of a multiplier that is 0.
 ROUNDING = 1e-13
+# Newton steps: one for each nat that W* has put a start too high; and what the result may miss W_mm by, relative.
+STEPS, STATIONARY = 2000, 1e-6
 
 
 def finite_constant(data: NTPDataset, finite: Tensor, duals: Tensor) -> Tensor:
@@ -113,10 +115,9 @@ def limit_multipliers(data: NTPDataset, finite: Tensor, direction: Tensor, duals
     def value(y: Tensor) -> float:
         return float((log_mass - x @ y).exp().sum() + pull @ y)
 
-    for _ in range(200):
+    for _ in range(STEPS):
         if not math.isfinite(before := value(y)):
-            words = "active constraints are too nearly dependent for the limit of their multipliers in double precision"
-            raise SolverError(words, status="ill-conditioned", best=duals)
+            break
         rho = (log_mass - x @ y).exp()
         slope = pull - x.T @ rho
         step = torch.linalg.pinv((x.T * rho) @ x, rtol=1e-14, hermitian=True) @ slope
@@ -127,6 +128,9 @@ def limit_multipliers(data: NTPDataset, finite: Tensor, direction: Tensor, duals
             length /= 2
         y = y - length * step
     rho = (log_mass - x @ y).exp()
+    if not float((normals.T @ (rho - alpha)).norm()) <= STATIONARY * float(direction.norm()):
+        words = "active constraints are too nearly dependent for the limit of their multipliers in double precision"
+        raise SolverError(words, status="ill-conditioned", best=duals)
     chosen = torch.zeros_like(duals)
     # a rare context has small multipliers, and its copies share them by their weights
     share = (NEGLIGIBLE * data.weights[contexts] / data.weights.max()).clamp(min=ROUNDING)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ..doors import dense, generator, whole
+from ..doors import dense, generator, instance, whole
 from ..errors import DatasetError, NotSeparableError, SolverError, UsageError
 from ..margin.conic import norm_expression
 from ..margin.norms import FROBENIUS, Norm, as_norm
@@ -241,6 +241,7 @@ def solve_selection(
     >>> [round(solve_selection(data, norm=name).norm, 6) for name in ("frobenius", "nuclear")]
     [0.707107, 0.707107]
     """
+    instance("data", data, TokenSelection)
     n, t = data.scores.shape
     if selected is None:
         alpha = data.best

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ..doors import dense, one_of, positive, whole
+from ..doors import dense, instance, one_of, positive, whole
 from ..errors import UsageError
 from .selection import TokenSelection
 
@@ -129,6 +129,7 @@ def select(
     >>> float(run.correlations(solve_selection(data, run.selected).direction)[-1]) > 0.99
     True
     """
+    instance("data", data, TokenSelection)
     one_of("method", method, get_args(Method))
     count, eta = whole("steps", steps, at_least=1), positive("step_size", step_size)
     d = data.tokens.shape[2]

@@ -20,7 +20,7 @@ from torch import Tensor
 from ..dataset import NTPDataset
 from ..descent import Trajectory
 from ..descent import descend as descend_decoder
-from ..doors import positive, whole
+from ..doors import instance, positive, whole
 from ..errors import DatasetError
 from ..predict import Limit
 from ..predict import predict as predict_decoder
@@ -180,6 +180,8 @@ def two_stages(
                 f"sentences with last token {graph.query} put tokens {cycle} before each other in turn; "
                 "they must follow one order for every last token"
             )
+    instance("steps", steps, tuple)
+    instance("step_size", step_size, tuple)
     first, second = (whole(f"steps[{i}]", steps[i], at_least=2) for i in range(2))
     one, two = (positive(f"step_size[{i}]", step_size[i]) for i in range(2))
     values = descend_decoder(data, "ngd", steps=first, step_size=one)

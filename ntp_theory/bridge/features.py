@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
-from ..doors import generator, whole
+from ..doors import generator, instance, whole
 from ..errors import UsageError
 from ..sequence.models import LanguageModel
 from ..sequence.objectives import IGNORED, Objective
@@ -159,6 +159,7 @@ def head_weights(model: LanguageModel) -> Tensor:
     >>> head_weights(model_for(PathStar(2, 3, 5))).shape
     torch.Size([10, 64])
     """
+    instance("model", model, LanguageModel)
     weight, bias = model.head.weight.detach(), model.head.bias
     if bias is not None:
         weight = torch.cat([weight, bias.detach()[:, None]], dim=1)

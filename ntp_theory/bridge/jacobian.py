@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from ..doors import instance
 from ..errors import UsageError
 from ..readings import JacobianRank, jacobian_rank
 
@@ -47,6 +48,7 @@ def model_jacobian_rank(model: nn.Module, inputs: Tensor) -> JacobianRank:
     >>> found.rank, found.bound
     (6, 6)
     """
+    instance("model", model, nn.Module)
     twin = copy.deepcopy(model).double().eval()
     trained = {name: weight for name, weight in twin.named_parameters() if weight.requires_grad}
     if not trained:

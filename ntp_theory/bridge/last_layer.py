@@ -247,6 +247,7 @@ def accuracy(weights: ArrayLike | Tensor, data: NTPDataset) -> float:
     >>> accuracy([[1.0], [0.0]], data), accuracy([[1.0], [2.0]], data)
     (0.875, 0.125)
     """
+    as_dataset("data", data)
     weights = as_decoder(weights, (data.vocab_size, data.dim), data.embeddings)
     said = (data.embeddings @ weights.T).argmax(dim=1)
     right = data.pattern.tokens == said[data.pattern.contexts]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..construct import from_model
 from ..dataset import NTPDataset
-from ..doors import whole
+from ..doors import instance, whole
 from ..errors import UsageError
 from ..sequence.models import LanguageModel
 
@@ -70,6 +70,7 @@ def text_features(
     length = whole("context_length", context_length, at_least=1)
     if len(tokens) <= length:
         raise UsageError(f"tokens has {len(tokens)}; a context of {length} and what follows it need more")
+    instance("model", model, LanguageModel)
     size = model.head.out_features
     if not 0 <= int(tokens.min()) <= int(tokens.max()) < size:
         raise UsageError(f"tokens go from {int(tokens.min())} to {int(tokens.max())}; the model has 0 to {size - 1}")

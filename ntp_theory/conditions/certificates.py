@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
+from ..doors import positive
+from ..errors import UsageError
 from ..exact import Proof, prove_not_compatible, prove_not_separable
 
 __all__ = ["Contradiction", "FarkasCertificate"]
@@ -49,6 +51,9 @@ class FarkasCertificate:
     @classmethod
     def from_matrix(cls, multipliers: Tensor, data: NTPDataset) -> FarkasCertificate:
         """Certificate with the non-zero entries of a matrix (m, V), normalised."""
+        shape = tuple(data.support.shape)
+        if tuple(multipliers.shape) != shape:
+            raise UsageError(f"multipliers has shape {tuple(multipliers.shape)}; it must be {shape}")
         off = multipliers.clone()
         off[data.pattern.contexts, data.pattern.tokens] = 0.0
         scaled = multipliers / -off.sum()
@@ -116,6 +121,7 @@ class FarkasCertificate:
         >>> certificate.verify(), certificate.verify(exact=True).status
         (True, 'proved')
         """
+        tol = positive("tol", tol)
         if exact:
             return prove_not_separable(self.data, self.contexts, self.tokens, self.coefficients)
         broken = self.violations()
@@ -228,6 +234,7 @@ class Contradiction:
         >>> answer.certificate.verify(), answer.certificate.verify(exact=True).status
         (True, 'proved')
         """
+        tol = positive("tol", tol)
         if exact:
             return prove_not_compatible(self.data, self.contexts, self.tokens, self.coefficients)
         dense = self.coefficients.new_zeros(self.data.num_contexts, self.data.vocab_size)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..dataset import NTPDataset
+from ..dataset import NTPDataset, as_dataset
 from ..doors import number, positive
 from ..errors import UsageError
 from ..margin import SVMSolution, solve_svm
@@ -138,7 +138,7 @@ def centred_supports(data: NTPDataset) -> Tensor:
     >>> centred_supports(NTPDataset([[1.0]], [[0.5, 0.5, 0.0, 0.0]])).flatten().tolist()
     [0.5, 0.5, -0.5, -0.5]
     """
-    supports = data.support.cpu().double().T
+    supports = as_dataset("data", data).support.cpu().double().T
     return supports - supports.mean(0)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import betainc
 from torch import Tensor
 
-from ..doors import generator, nonnegative, whole
+from ..doors import generator, instance, nonnegative, whole
 from ..errors import UsageError
 from .tolerance import Noise, NoiseTolerance
 
@@ -85,6 +85,7 @@ def flip_rate(
     >>> [flip_rate(found, factor * found.radius).flips > 0 for factor in (0.999, 1.1)]
     [False, True]
     """
+    instance("tolerance", tolerance, NoiseTolerance)
     size, draws, stream = nonnegative("size", size), whole("draws", draws, at_least=1), generator(rng)
     inside, outside, _ = tolerance.pair_radii(context)
     h = tolerance.data.embeddings[tolerance.context if context is None else context].double()
@@ -132,6 +133,7 @@ def flip_bounds(tolerance: NoiseTolerance, size: float, *, context: int | None =
     >>> flip_bounds(found, 2.9), flip_bounds(found, 3.1)
     ((0.0, 0.0), (0.5, 0.5))
     """
+    instance("tolerance", tolerance, NoiseTolerance)
     if tolerance.noise != "l2":
         raise UsageError(f"tolerance is for noise in {tolerance.noise}; caps are known in 'l2' alone")
     size = nonnegative("size", size)
@@ -150,6 +152,7 @@ def cap_share(distances: Tensor, size: float, dim: int) -> Tensor:
     >>> cap_share(torch.tensor([0.0, 0.5, 2.0]), 1.0, 3).tolist()
     [0.5, 0.25, 0.0]
     """
+    size, dim = nonnegative("size", size), whole("dim", dim, at_least=1)
     ratio = distances.double().cpu() / size if size else torch.full_like(distances, math.inf).double().cpu()
     beyond = (1.0 - ratio.square()).clamp(min=0.0)
     if dim == 1:  # two points

@@ -2,10 +2,10 @@
 
 Each problem is put to `check_separability`, `check_compatibility`, `extended_support`, `solve_svm` and `predict`. It is
 
-- *certified* if every answer is proved in rational arithmetic, and the saved proofs stand before ``proofs_check``, which
-  shares no code with the library;
-- *in doubles* if all are verified in double precision, and for some the exact proof says "not certified" or "too large",
-  or takes rounding of the data for meant (`up_to_rounding`);
+- *certified* if every answer is proved in rational arithmetic, and the saved proofs stand before ``proofs_check``,
+  which shares no code with the library;
+- *in doubles* if all are verified in double precision, and for some the exact proof says "not certified" or "too
+  large", or takes rounding of the data for meant (`up_to_rounding`);
 - *refused* if `predict` raised an error of `ntp_theory.errors`, whose name is counted;
 - *wrong* if anything else happened. There must be none, and the exit status says so.
 
@@ -56,7 +56,9 @@ def degenerate(draw: st.DrawFn) -> ntp.NTPDataset:
     """Data next to where answers change: rows of very different sizes, contexts that nearly agree, faint masses."""
     data = draw(datasets(max_contexts=6))
     h, rows, weights = data.embeddings.numpy().copy(), dense_rows(data).numpy(), data.weights.numpy().copy()
-    what = draw(st.sampled_from(["rows", "columns", "near copies", "near dependence", "faint tokens", "faint contexts"]))
+    what = draw(
+        st.sampled_from(["rows", "columns", "near copies", "near dependence", "faint tokens", "faint contexts"])
+    )
     powers = st.integers(-6, 6)
     small = 10.0 ** draw(st.integers(-12, -1))
     if what == "rows":
@@ -96,7 +98,7 @@ def insist(stands: bool, words: str) -> None:
 
 
 def proved(answer: Any, name: str) -> bool:
-    """Whether the answer is proved exactly; `Wrong` if exactly the opposite is, or another program refuses the proof."""
+    """Whether the answer is proved exactly; `Wrong` if the opposite is, or if another program refuses the proof."""
     try:
         proof = answer.verify(exact=True)
     except SolverError:  # too large for an exact solve, which is said
@@ -174,7 +176,9 @@ def judge(data: ntp.NTPDataset) -> str:
         limit = ntp.predict(data)
         insist(limit.svm.verify(DISTANCE), "the direction of the limit does not verify")
         exact.append(proved(limit.svm, "direction of the limit"))
-        chosen = replace(limit.svm, duals=limit.duals.double(), support_duals=None, duals_tail=None)
+        unique = torch.equal(limit.duals, limit.svm.duals)
+        more = {} if unique else {"support_duals": None, "duals_tail": None}
+        chosen = replace(limit.svm, duals=limit.duals, **more)
         insist(chosen.dual_residual() <= DISTANCE, "the multipliers of the limit do not make its direction")
         insist(torch.equal(limit.support, extended.support), "the support of the limit against the extended one")
         insist(limit.case == case_of(data, compatibility, separability, extended), f"the case is not {limit.case}")
@@ -269,7 +273,9 @@ def main(argv: list[str] | None = None) -> int:
     """Draw, judge and write; 0 if nothing was wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--problems", type=int, default=10_000)
-    parser.add_argument("--out", type=Path, default=Path("out/soak.jsonl"), help="one line a round; a run goes on from it")
+    parser.add_argument(
+        "--out", type=Path, default=Path("out/soak.jsonl"), help="one line a round; a run goes on from it"
+    )
     parser.add_argument("--figures", type=Path, help="also write all rounds together, as JSON")
     options = parser.parse_args(argv)
     torch.set_num_threads(1)
