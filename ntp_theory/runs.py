@@ -166,6 +166,8 @@ def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, NDAr
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        if other := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise TypeError(f"{other[0]} is no array")  # numpy hands on members that it does not know as bytes
         header = json.loads(arrays.pop(_HEADER).tobytes().decode("utf-8"))
         found, version, meta = header["kind"], int(header["format"]), dict(header["meta"])
     except Exception as error:  # damaged bytes: whatever the zip, deflate, array or JSON reader runs into

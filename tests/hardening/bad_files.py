@@ -172,6 +172,18 @@ FILES = [
         NOT_OURS,
     ),
     Bad(
+        "a member that is no array",
+        lambda f: loaded(f, parts() | {"tokens.npy": b"to be or not to be"}),
+        CheckpointError,
+        NOT_OURS,
+    ),
+    Bad(
+        "a member of which nothing is known",
+        lambda f: loaded(f, parts() | {"more.txt": pickle.dumps(Poison(poisoned(f)))}),
+        CheckpointError,
+        NOT_OURS,
+    ),
+    Bad(
         "members that lead elsewhere",
         lambda f: loaded(f, {f"../../{name}": part for name, part in parts().items()}),
         CheckpointError,

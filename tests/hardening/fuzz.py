@@ -33,13 +33,14 @@ WATCHED = [*(f"ntp_theory.{name}" for name in READING), "proofs_check.certificat
 
 # what is watched is slow to import, so only the process that fuzzes does it
 with atheris.instrument_imports(include=WATCHED) if "--inside" in sys.argv else nullcontext():
+    import numpy as np
     import torch
 
     import ntp_theory as ntp
     from ntp_theory import construct
     from ntp_theory.construct import TOKENIZERS
     from ntp_theory.errors import NTPError
-    from ntp_theory.runs import write_text
+    from ntp_theory.runs import digest, write_text
     from ntp_theory.sequence import models, tasks, training
     from proofs_check.certificates import verify
 
@@ -127,7 +128,8 @@ def fuzz(reader: str, seconds: int, corpus: Path) -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     for i, seed in enumerate(seeds(reader, folder)):
         (corpus / f"seed-{i}").write_bytes(seed)
-    read, path = READERS[reader], folder / "input"
+    read, path, finds = READERS[reader], folder / "input", corpus.with_name(f"{corpus.name}-finds")
+    finds.mkdir(exist_ok=True)
 
     def one(content: bytes) -> None:
         path.write_bytes(packed(content))
@@ -135,9 +137,10 @@ def fuzz(reader: str, seconds: int, corpus: Path) -> None:
             read(path)
         except NTPError:
             pass
+        except Exception:
+            (finds / digest({"content": np.frombuffer(content, np.uint8)})).write_bytes(content)
+            raise
 
-    finds = corpus.with_name(f"{corpus.name}-finds")
-    finds.mkdir(exist_ok=True)
     limits = [
         f"-max_total_time={seconds}",
         "-max_len=65536",
@@ -145,7 +148,7 @@ def fuzz(reader: str, seconds: int, corpus: Path) -> None:
         "-timeout=60",
         "-print_final_stats=1",
     ]
-    atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={finds}/", str(corpus)], one)
+    atheris.Setup([sys.argv[0], *limits, str(corpus)], one)
     atheris.Fuzz()
 
 
