@@ -184,8 +184,8 @@ def main(argv: list[str] | None = None) -> int:
         print(reader, figures[reader], flush=True)
         if done.returncode:
             print(done.stderr[-3000:], flush=True)
-    if options.figures:
-        write_text(options.figures, json.dumps(figures, indent=2) + "\n")
+        if options.figures:
+            write_text(options.figures, json.dumps(figures, indent=2) + "\n")
     return int(failed)
 
 
