@@ -33,7 +33,7 @@ def test_errors_of_the_library_are_refusals(monkeypatch):
 @pytest.mark.parametrize(
     ("function", "change"),
     [
-        ("check_compatibility", {"solution": torch.ones(3, 2, dtype=torch.float64)}),
+        ("check_compatibility", {"solution": torch.eye(3, 2, dtype=torch.float64)}),
         ("check_separability", {"direction": torch.ones(3, 2, dtype=torch.float64)}),
         ("extended_support", {"direction": torch.ones(3, 2, dtype=torch.float64)}),
         ("solve_svm", {"direction": torch.ones(3, 2, dtype=torch.float64)}),
