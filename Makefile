@@ -16,7 +16,7 @@ export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help verify proofs test lint types doctest unit docs examples benchmarks clean
+.PHONY: help verify proofs test lint types doctest unit soak fuzz docs examples benchmarks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,12 @@ doctest: $(VENV)/.dev  ## the examples in the docstrings
 unit: $(VENV)/.dev  ## the tests, the commands and the example of the README among them
 	$(BIN)/python -m pytest -q -n 2
 
+soak: $(VENV)/.package  ## 10,000 drawn problems against exact proofs (an hour); goes on where it was stopped
+	$(BIN)/python -m tests.hardening.soak --problems 10000 --out $(OUT)/soak.jsonl --figures tests/hardening/soak.json
+
+fuzz: $(VENV)/.fuzz  ## coverage-guided fuzzing of the readers of files, two minutes each
+	$(BIN)/python -m tests.hardening.fuzz --seconds 120 --corpus $(OUT)/fuzz --figures tests/hardening/fuzz.json
+
 docs: $(VENV)/.docs  ## the documentation, warnings as errors, in docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
@@ -67,6 +73,6 @@ $(VENV)/.package: pyproject.toml constraints.txt
 	$(INSTALL) --editable '.[exact,text]'
 	@touch $@
 
-$(VENV)/.dev $(VENV)/.docs $(VENV)/.benchmarks: $(VENV)/.%: $(VENV)/.package
+$(VENV)/.dev $(VENV)/.docs $(VENV)/.benchmarks $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.package
 	$(INSTALL) --group $*
 	@touch $@

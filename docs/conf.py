@@ -14,6 +14,7 @@ import ntp_theory
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # the modules beside this one, and proofs_check
 
+import reliability_tables  # noqa: E402
 import room_graph  # noqa: E402
 import statement_graph  # noqa: E402
 import statement_pages  # noqa: E402
@@ -28,7 +29,8 @@ copyright = "2026, ntp_theory authors"
 version = release = ntp_theory.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "_generated/api.md", "jupyter_execute"]
+INCLUDED = ("api", "bad_inputs", "soak", "fuzz")
+exclude_patterns = ["_build", *(f"_generated/{name}.md" for name in INCLUDED), "jupyter_execute"]
 html_theme = "furo"
 html_title = f"ntp_theory {release}"
 
@@ -77,6 +79,12 @@ def generate(app: Sphinx) -> None:
     """Write the generated pages before Sphinx reads its sources."""
     GENERATED.mkdir(exist_ok=True)
     (GENERATED / "api.md").write_text(api_page(), encoding="utf-8")
+    for name, table in {
+        "bad_inputs": reliability_tables.bad_inputs,
+        "soak": reliability_tables.soak,
+        "fuzz": reliability_tables.fuzzing,
+    }.items():
+        (GENERATED / f"{name}.md").write_text(table(), encoding="utf-8")
     for name, text in statement_pages.pages().items():
         (GENERATED / name).parent.mkdir(parents=True, exist_ok=True)
         (GENERATED / name).write_text(text, encoding="utf-8")

@@ -33,6 +33,8 @@ LARGEST = 1e7
 SLACK, DEPENDENT, NEGLIGIBLE = 1e-6, 1e-10, 1e-8
 # What Newton steps leave of a multiplier that is 0.
 ROUNDING = 1e-13
+# Newton steps: one for each nat that W* has put a start too high; and what the result may miss W_mm by, relative.
+STEPS, STATIONARY = 2000, 1e-6
 
 
 def finite_constant(data: NTPDataset, finite: Tensor, duals: Tensor) -> Tensor:
@@ -79,6 +81,11 @@ def limit_multipliers(data: NTPDataset, finite: Tensor, direction: Tensor, duals
     Tensor (m, V)
         ``duals`` where they are unique; also where the active normals would take more than 1e7 numbers.
 
+    Raises
+    ------
+    SolverError
+        If the active constraints are too nearly dependent for an answer.
+
     Notes
     -----
     Source: ours (`bias/sharp-gd-duals`); the convex problem is that of Soudry et al. 1710.10345 for the residual.
@@ -100,24 +107,30 @@ def limit_multipliers(data: NTPDataset, finite: Tensor, direction: Tensor, duals
         return duals
     x = vectors[:, kept] * sizes[kept].sqrt()
     alpha = duals[contexts, tokens]
-    mass = (_required(data, finite, near.to(finite.dtype))).exp()
+    log_mass = _required(data, finite, near.to(finite.dtype))  # W* may put it beyond what a double holds
     pull = x.T @ alpha
-    y = torch.linalg.lstsq(x, (mass / alpha.clamp(min=NEGLIGIBLE * float(alpha.max()))).log()[:, None]).solution[:, 0]
+    start = log_mass - alpha.clamp(min=NEGLIGIBLE * float(alpha.max())).log()
+    y = torch.linalg.lstsq(x, start[:, None]).solution[:, 0]
 
     def value(y: Tensor) -> float:
-        return float((mass * (-x @ y).exp()).sum() + pull @ y)
+        return float((log_mass - x @ y).exp().sum() + pull @ y)
 
-    for _ in range(200):
-        rho = mass * (-x @ y).exp()
+    for _ in range(STEPS):
+        if not math.isfinite(before := value(y)):
+            break
+        rho = (log_mass - x @ y).exp()
         slope = pull - x.T @ rho
         step = torch.linalg.pinv((x.T * rho) @ x, rtol=1e-14, hermitian=True) @ slope
-        fall, length, before = float(slope @ step), 1.0, value(y)
+        fall, length = float(slope @ step), 1.0
         if fall <= 1e-26 * float(alpha.sum()):
             break
         while value(y - length * step) > before - 0.25 * length * fall and length > 1e-12:
             length /= 2
         y = y - length * step
-    rho = mass * (-x @ y).exp()
+    rho = (log_mass - x @ y).exp()
+    if not float((normals.T @ (rho - alpha)).norm()) <= STATIONARY * float(direction.norm()):
+        words = "active constraints are too nearly dependent for the limit of their multipliers in double precision"
+        raise SolverError(words, status="ill-conditioned", best=duals)
     chosen = torch.zeros_like(duals)
     # a rare context has small multipliers, and its copies share them by their weights
     share = (NEGLIGIBLE * data.weights[contexts] / data.weights.max()).clamp(min=ROUNDING)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from . import runs
-from .doors import as_names, check_sums, check_weights, dense, divisors, sparse_rows, sum_tolerance
+from .doors import as_device, as_names, check_sums, check_weights, dense, divisors, shown, sparse_rows, sum_tolerance
 from .errors import CheckpointError, DatasetError, NTPError, UsageError
 from .ranks import Ranks
 from .support import SupportPattern
@@ -97,6 +97,7 @@ class NTPDataset:
         dtype: torch.dtype = torch.float64,
     ) -> None:
         _check_dtype(dtype)
+        device = as_device(device)
         rows = sparse_rows("probabilities", probabilities)
         m, sizes = rows.shape[0], np.diff(rows.indptr)
         h = dense("embeddings", embeddings, 2)
@@ -139,6 +140,7 @@ class NTPDataset:
         ([0.5, 0.5], [3, 1, 4])
         """
         _check_dtype(dtype)
+        device = as_device(device)
         rows = sparse_rows("counts", counts)
         whole = np.rint(rows.data)
         if (wrong := np.flatnonzero((whole != rows.data) | (rows.data >= 2.0**53))).size:
@@ -294,7 +296,7 @@ class NTPDataset:
         if dtype is not None:
             _check_dtype(dtype)
         twin = NTPDataset.__new__(NTPDataset)
-        device = self.embeddings.device if device is None else torch.device(device)
+        device = as_device(device) or self.embeddings.device
         twin.token_names, twin.context_names = self.token_names, self.context_names
         twin.pattern = self.pattern.to(device)
         twin.embeddings = self.embeddings.to(device, dtype)
@@ -395,7 +397,7 @@ def _check_dtype(dtype: torch.dtype) -> None:
 def as_dataset(name: str, value: object) -> NTPDataset:
     """A dataset, and nothing else."""
     if not isinstance(value, NTPDataset):
-        raise UsageError(f"{name} is {value!r}; it must be an NTPDataset")
+        raise UsageError(f"{name} is {shown(value)}; it must be an NTPDataset")
     return value
 
 

@@ -19,6 +19,7 @@ from .errors import DatasetError, UsageError
 
 __all__ = [
     "as_decoder",
+    "as_device",
     "as_names",
     "as_path",
     "check_sums",
@@ -27,11 +28,13 @@ __all__ = [
     "dense",
     "divisors",
     "generator",
+    "instance",
     "nonnegative",
     "number",
     "one_of",
     "positive",
     "share",
+    "shown",
     "sparse_rows",
     "sum_tolerance",
     "whole",
@@ -71,6 +74,8 @@ def sparse_rows(name: str, values: Any) -> Any:
     Entries become float64 before duplicates are summed: a sum of small integers may not fit their own type.
     """
     if _is_sparse(values):
+        if values.is_meta:
+            raise DatasetError(f"{name} is on the device 'meta', which holds no numbers; it must be on another")
         coo = values.detach().cpu().to_sparse(layout=torch.sparse_coo)
         is_matrix = coo.sparse_dim() == 2 and coo.dense_dim() == 0
         _check_sparse(name, tuple(coo.shape), is_matrix, coo.is_complex())
@@ -239,7 +244,32 @@ def one_of(name: str, value: object, known: Iterable[str]) -> None:
 def check_function(name: str, value: object) -> None:
     """Refuse what cannot be called."""
     if not callable(value):
-        raise UsageError(f"{name} is {value!r}; it must be a function")
+        raise UsageError(f"{name} is {shown(value)}; it must be a function")
+
+
+def instance(name: str, value: object, kind: type) -> None:
+    """Refuse what is not of a type."""
+    if not isinstance(value, kind):
+        raise UsageError(f"{name} is {shown(value)}; it must be of type {kind.__name__}")
+
+
+def shown(value: object) -> str:
+    """A value as messages show it, on one line and cut where it is long."""
+    words = " ".join(repr(value).split())
+    return words if len(words) <= 200 else f"{words[:200]}..."
+
+
+def as_device(device: torch.device | str | None) -> torch.device | None:
+    """A device that is there and holds numbers; None stays None."""
+    if device is None:
+        return None
+    try:
+        found = torch.device(device)
+        float(torch.zeros((), device=found))  # the device "meta" makes tensors without numbers
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        why = str(error).partition("\n")[0]
+        raise UsageError(f"device is {str(device)!r}; it must be one that torch can compute on here ({why})") from None
+    return found
 
 
 def as_path(name: str, value: Any) -> Path:
@@ -247,4 +277,4 @@ def as_path(name: str, value: Any) -> Path:
     try:
         return Path(value)
     except TypeError:
-        raise UsageError(f"{name} is {value!r}; it must be a path, as a str or os.PathLike") from None
+        raise UsageError(f"{name} is {shown(value)}; it must be a path, as a str or os.PathLike") from None

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from .dataset import NTPDataset
+from .dataset import NTPDataset, as_dataset
 from .doors import as_decoder
 from .errors import UsageError
 from .softmax import context_ranges, gradient_residuals
@@ -147,6 +147,7 @@ def gradient(weights: ArrayLike | Tensor, data: NTPDataset) -> Tensor:
     >>> gradient(torch.zeros(2, 1, dtype=torch.float64), data).tolist()
     [[0.0], [0.0]]
     """
+    as_dataset("data", data)
     return _gradient_at(as_decoder(weights, (data.vocab_size, data.dim), data.embeddings), data, checked=True)
 
 
@@ -220,6 +221,7 @@ def gradient_parts(weights: ArrayLike | Tensor, data: NTPDataset) -> GradientPar
 
 def _checked_logits(weights: ArrayLike | Tensor, data: NTPDataset) -> Tensor:
     """The matrix H W^T (m, V), finite."""
+    as_dataset("data", data)
     decoder = as_decoder(weights, (data.vocab_size, data.dim), data.embeddings)
     logits = data.embeddings @ decoder.T
     _refuse_infinite(_finite(logits), data)
@@ -262,6 +264,7 @@ def _split(weights: ArrayLike | Tensor, data: NTPDataset) -> tuple[Tensor, Tenso
 
 def _ratios(weights: ArrayLike | Tensor, data: NTPDataset) -> tuple[Tensor, Tensor]:
     """Log(q/p) on the supports (n,) and log(eps/(1-eps)) by context (m,), of logits that need not fit in memory."""
+    as_dataset("data", data)
     decoder = as_decoder(weights, (data.vocab_size, data.dim), data.embeddings)
     found, finite = [], True
     for part in context_ranges(data):

@@ -55,11 +55,14 @@ def write_atomically(path: str | os.PathLike[str], write: Callable[[BinaryIO], o
     path = as_path("path", path)
     try:
         return _write_and_rename(path, write)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:  # the latter for names with a zero in them
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise CheckpointError(f"{path}: cannot be written ({why})") from error
 
 
 def _write_and_rename(path: Path, write: Callable[[BinaryIO], object]) -> Path:
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError("it is a device or a pipe, which a file would replace")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
@@ -155,11 +158,16 @@ def load_arrays(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, NDAr
     ntp_theory.errors.CheckpointError: /nowhere/a.npz: no such file
     """
     path = as_path("path", path)
-    if not path.is_file():
-        raise CheckpointError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
+    try:
+        if not path.is_file():
+            raise CheckpointError(f"{path}: {'is not a file' if path.exists() else 'no such file'}")
+    except OSError as error:  # a name that is too long for one
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        if other := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+            raise TypeError(f"{other[0]} is no array")  # numpy hands on members that it does not know as bytes
         header = json.loads(arrays.pop(_HEADER).tobytes().decode("utf-8"))
         found, version, meta = header["kind"], int(header["format"]), dict(header["meta"])
     except Exception as error:  # damaged bytes: whatever the zip, deflate, array or JSON reader runs into

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from .dataset import NTPDataset
+from .dataset import NTPDataset, as_dataset
 from .doors import as_decoder
 from .elimination import Elimination
 from .support import SupportPattern
@@ -109,6 +109,7 @@ def data_subspace(data: NTPDataset) -> DataSubspace:
     >>> data_subspace(NTPDataset([[1.0]], [[0.5, 0.5]])).dim
     1
     """
+    as_dataset("data", data)
     if data not in _cache:
         _cache[data] = DataSubspace(data.embeddings, data.pattern)
     return _cache[data]

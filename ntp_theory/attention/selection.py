@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import cvxpy
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ..doors import dense, generator, whole
+from ..doors import dense, generator, instance, whole
 from ..errors import DatasetError, NotSeparableError, SolverError, UsageError
-from ..margin.conic import norm_expression
 from ..margin.norms import FROBENIUS, Norm, as_norm
 from .multipliers import Multipliers, multipliers_of
 from .pairs import solve_pairs
 
 __all__ = ["SelectionSVM", "TokenSelection", "solve_selection"]
 
-cp: Any = cvxpy  # much of it has no types
-
-# Margins this close to 1 are those of neighbours; solvers of cones are asked for GAP.
-ACTIVE, GAP = 1e-5, 1e-10
+# Margins this close to 1 are those of neighbours.
+ACTIVE = 1e-5
 # Relative gap to the least norm at which an answer is none.
 LARGEST_GAP = 1e-6
 
@@ -250,7 +244,10 @@ def solve_selection(
     >>> [round(solve_selection(data, norm=name).norm, 6) for name in ("frobenius", "nuclear")]
     [0.707107, 0.707107]
     """
-    n, t = as_selection(data).scores.shape
+    from .conic import least_norm  # cvxpy is slow to import
+
+    instance("data", data, TokenSelection)
+    n, t = data.scores.shape
     if t == 1:
         raise UsageError("data has inputs of 1 token; there must be at least 2 to choose from")
     alpha = data.best if selected is None else _choice(selected, n, t)
@@ -266,9 +263,9 @@ def solve_selection(
         multipliers = torch.zeros(len(normals), dtype=torch.float64)
         multipliers[active] = factors
         if float(factors.min()) < 0:  # dependent normals: leave it to the cone solver which of them carry
-            multipliers = _by_cone(normals, geometry)[1]
+            multipliers = least_norm(normals, geometry)[1]
     else:
-        w, multipliers = _by_cone(normals, geometry)
+        w, multipliers = least_norm(normals, geometry)
     multipliers = multipliers.clamp(min=0)
     margin = float(torch.einsum("kde,de->k", normals, w).min())
     length = geometry.dual.value(torch.einsum("k,kde->de", multipliers, normals))
@@ -280,13 +277,6 @@ def solve_selection(
     return svm
 
 
-def as_selection(data: object) -> TokenSelection:
-    """Data of the kind, and nothing else."""
-    if not isinstance(data, TokenSelection):
-        raise UsageError(f"data is {data!r}; it must be a TokenSelection")
-    return data
-
-
 def _choice(selected: Tensor | Iterable[int], num_inputs: int, length: int) -> Tensor:
     try:
         tokens = list(selected)
@@ -295,20 +285,3 @@ def _choice(selected: Tensor | Iterable[int], num_inputs: int, length: int) -> T
     if len(tokens) != num_inputs:
         raise UsageError(f"selected has {len(tokens)} entries; it must have one for each of {num_inputs} inputs")
     return torch.tensor([whole(f"selected[{i}]", a, at_least=0, at_most=length - 1) for i, a in enumerate(tokens)])
-
-
-def _by_cone(normals: Tensor, geometry: Norm) -> tuple[Tensor, Tensor]:
-    weights = cp.Variable(tuple(normals.shape[1:]))
-    flat = normals.flatten(1).numpy()
-    margins = flat @ cp.vec(weights, order="C") >= 1
-    size, more = norm_expression(weights, geometry)
-    problem = cp.Problem(cp.Minimize(size), [margins, *more])
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # `SelectionSVM.gap` says how far
-            problem.solve(solver="CLARABEL", tol_gap_abs=GAP, tol_gap_rel=GAP, tol_feas=GAP)
-    except cvxpy.error.SolverError as error:
-        raise SolverError(f"Clarabel found no selection of least norm: {error}") from error
-    if weights.value is None:
-        raise SolverError("Clarabel found no selection of least norm", status=str(problem.status))
-    return torch.from_numpy(weights.value), torch.from_numpy(np.asarray(margins.dual_value, dtype=np.float64))

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ..doors import as_decoder, dense, one_of, positive, whole
+from ..doors import as_decoder, dense, instance, one_of, positive, whole
 from ..errors import DatasetError, SolverError, UsageError
-from .selection import TokenSelection, as_selection
+from .selection import TokenSelection
 
 __all__ = ["SelectionRun", "select", "worth_gradient"]
 
@@ -136,9 +136,10 @@ def select(
     >>> float(run.correlations(solve_selection(data, run.selected).direction)[-1]) > 0.99
     True
     """
+    instance("data", data, TokenSelection)
     one_of("method", method, get_args(Method))
     count, eta = whole("steps", steps, at_least=1), positive("step_size", step_size)
-    d = as_selection(data).tokens.shape[2]
+    d = data.tokens.shape[2]
     if rank is None:
         w = torch.zeros(d, d, dtype=torch.float64)
         if start is not None:

@@ -7,6 +7,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from ..doors import instance
 from ..errors import UsageError
 from ..readings import JacobianRank, jacobian_rank
 
@@ -47,10 +48,8 @@ def model_jacobian_rank(model: nn.Module, inputs: Tensor) -> JacobianRank:
     >>> found.rank, found.bound
     (6, 6)
     """
-    if not isinstance(model, nn.Module) or not isinstance(inputs, Tensor):
-        raise UsageError(
-            f"model is {type(model).__name__} and inputs {type(inputs).__name__}; they must be a Module and a Tensor"
-        )
+    instance("model", model, nn.Module)
+    instance("inputs", inputs, Tensor)
     inputs = inputs.double() if inputs.is_floating_point() else inputs
     twin = copy.deepcopy(model).double().eval()
     trained = {name: weight for name, weight in twin.named_parameters() if weight.requires_grad}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 from ..checks import Check, Evidence
+from ..doors import instance
 from ..errors import UsageError
 from .labels import LABELS
 
@@ -147,6 +148,7 @@ def labels(prefix: str = "") -> list[str]:
     >>> labels("bias/erratum-E1"), labels("svm")
     (['bias/erratum-E1'], ['svm/dual'])
     """
+    instance("prefix", prefix, str)
     if prefix in _claims:
         return [prefix]
     return sorted((label for label in _claims if label.startswith(prefix)), key=LABELS.index)
@@ -210,6 +212,7 @@ def check(label: str, budget: Budget = "quick") -> list[Check]:
     """
     if budget not in BUDGETS:
         raise UsageError(f"budget is {budget!r}; it must be one of {', '.join(map(repr, BUDGETS))}")
+    instance("label", label, str)
     chosen = records(label)
     if not chosen:
         raise UsageError(_unknown(label))

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from ..dataset import NTPDataset
+from ..doors import positive
+from ..errors import UsageError
 from ..exact import Proof, prove_not_compatible, prove_not_separable
 
 __all__ = ["Contradiction", "FarkasCertificate"]
@@ -49,6 +51,9 @@ class FarkasCertificate:
     @classmethod
     def from_matrix(cls, multipliers: Tensor, data: NTPDataset) -> FarkasCertificate:
         """Certificate with the non-zero entries of a matrix (m, V), normalised."""
+        shape = tuple(data.support.shape)
+        if tuple(multipliers.shape) != shape:
+            raise UsageError(f"multipliers has shape {tuple(multipliers.shape)}; it must be {shape}")
         off = multipliers.clone()
         off[data.pattern.contexts, data.pattern.tokens] = 0.0
         scaled = multipliers / -off.sum()
@@ -98,7 +103,7 @@ class FarkasCertificate:
         Parameters
         ----------
         tol : float
-            For the float answer: largest violation, relative to the embeddings.
+            For the float answer: largest violation, relative to the embeddings; of a row sum times its embedding.
         exact : bool
 
         Raises
@@ -116,11 +121,17 @@ class FarkasCertificate:
         >>> certificate.verify(), certificate.verify(exact=True).status
         (True, 'proved')
         """
+        tol = positive("tol", tol)
         if exact:
             return prove_not_separable(self.data, self.contexts, self.tokens, self.coefficients)
-        broken = self.violations()
-        largest = max(1.0, float(self.data.embeddings.norm(dim=1).max()))
-        return broken.pop("stationarity") <= tol * largest and max(broken.values()) <= tol
+        broken, lengths = self.violations(), self.data.embeddings.norm(dim=1)
+        largest = max(1.0, float(lengths.max()))
+        # a row that does not sum to 0 counts by what it can add to a margin: short embeddings have large coefficients
+        uneven = float((self.dense().sum(1).abs() * lengths).max())
+        return (
+            max(broken["stationarity"], uneven) <= tol * largest
+            and max(broken["signs"], broken["normalisation"]) <= tol
+        )
 
     def blocked(self, limit: int | None = None) -> list[tuple[str, str, float]]:
         """Blocked pairs as (context name, token name, weight), heaviest first."""
@@ -228,6 +239,7 @@ class Contradiction:
         >>> answer.certificate.verify(), answer.certificate.verify(exact=True).status
         (True, 'proved')
         """
+        tol = positive("tol", tol)
         if exact:
             return prove_not_compatible(self.data, self.contexts, self.tokens, self.coefficients)
         dense = self.coefficients.new_zeros(self.data.num_contexts, self.data.vocab_size)

@@ -8,7 +8,8 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
-from ..dataset import NTPDataset
+from ..dataset import NTPDataset, as_dataset
+from ..doors import positive
 from ..elimination import Elimination
 from ..errors import SolverError
 from ..exact import Proof, decide_compatibility, relation_value
@@ -94,6 +95,7 @@ class Compatibility:
         >>> answer.verify(), answer.verify(exact=True).status
         (True, 'proved')
         """
+        tol = positive("tol", tol)
         if exact:
             statement = "compatible" if self.compatible else "not compatible"
             if not self.verify():
@@ -151,6 +153,7 @@ def check_compatibility(data: NTPDataset, *, exact: bool = False) -> Compatibili
     >>> check_compatibility(NTPDataset([[1.0], [2.0]], [[0.2, 0.8], [0.5, 0.5]])).compatible
     False
     """
+    as_dataset("data", data)
     if exact:
         return _exactly(data, decide_compatibility(data))
     wide = data if data.embeddings.dtype is torch.float64 else data.to(dtype=torch.float64)

@@ -8,7 +8,8 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
-from ..dataset import NTPDataset
+from ..dataset import NTPDataset, as_dataset
+from ..doors import positive
 from ..elimination import Elimination
 from ..errors import SolverError
 from ..exact import Proof, prove_extended_support
@@ -85,6 +86,7 @@ class ExtendedSupport:
         >>> answer.verify(), answer.verify(exact=True).status
         (True, 'proved')
         """
+        tol = positive("tol", tol)
         if exact:
             multipliers = None if self.certificate is None else self.certificate.dense()
             return prove_extended_support(self.data, self.pattern, self.direction, multipliers)
@@ -137,6 +139,7 @@ def extended_support(data: NTPDataset, *, exact: bool = False) -> ExtendedSuppor
     >>> extended_support(data).support.tolist()
     [[True, True, True], [True, True, True], [True, True, True]]
     """
+    as_dataset("data", data)
     if exact:
         answer = extended_support(data)
         if not (proof := answer.verify(exact=True)):

@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ..doors import whole
+from ..doors import instance, whole
 from ..errors import UsageError
 from ..support import SupportPattern
 
@@ -267,6 +267,7 @@ def _two_tokens(edges: SupportPattern | Sequence[Edge]) -> tuple[Edge, ...]:
             raise UsageError(f"edges has {int(edges.sizes[j])} tokens in support {j}; every support must have two")
         pairs = edges.tokens.view(-1, 2).tolist()
     else:
+        instance("edges", edges, Sequence)
         pairs = list(edges)
     found = []
     for j, pair in enumerate(pairs):

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from ..cone import Cone
-from ..dataset import NTPDataset
+from ..dataset import NTPDataset, as_dataset
+from ..doors import positive, whole
 from ..errors import SolverError
 from ..exact import Proof, prove_separable
 from ..subspace import data_subspace
@@ -99,6 +100,7 @@ class Separability:
         >>> answer.verify(), answer.verify(exact=True).status
         (True, 'proved')
         """
+        tol = positive("tol", tol)
         if self.certificate is not None:
             if not exact:
                 return self.certificate.verify(tol)
@@ -148,6 +150,8 @@ def check_separability(data: NTPDataset, *, exact: bool = False, max_iterations:
       after #0: #1 cannot be pushed below the tokens that follow (weight 0.667)
       after #1: #0 cannot be pushed below the tokens that follow (weight 0.333)
     """  # noqa: E501
+    as_dataset("data", data)
+    whole("max_iterations", max_iterations, at_least=1)
     if exact:
         return _exactly(check_separability(data, max_iterations=max_iterations))
     if data.pattern.num_off_support == 0:

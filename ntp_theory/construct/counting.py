@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from ..doors import whole
+from ..doors import instance, whole
 from ..errors import DatasetError
 
 __all__ = ["ContextCounts", "count_contexts"]
@@ -82,6 +82,7 @@ def count_contexts(
         vocab_size = whole("vocab_size", vocab_size, at_least=2)
     if max_contexts is not None:
         max_contexts = whole("max_contexts", max_contexts, at_least=1)
+    instance("tokens", tokens, Iterable)
     names, frequency, windows = _count_windows(tokens, length)
     # among equals, most_common keeps the order of insertion, which is that of first appearance
     kept = [i for i, _ in frequency.most_common(vocab_size)]

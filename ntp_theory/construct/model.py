@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..dataset import NTPDataset
-from ..doors import as_names, whole
+from ..doors import as_names, check_function, instance, whole
 from ..errors import UsageError
 
 __all__ = ["from_model"]
@@ -115,11 +115,13 @@ def _check_tokens(tokens: Tensor, vocab_size: int | None) -> int:
 
 def _last_states(features: Callable[[Tensor], Tensor], contexts: Tensor, batch_size: int) -> Tensor:
     """Hidden states (m, d) at the last position of each context (m, t); float64 on the CPU."""
+    check_function("features", features)
     states = []
     with _evaluation_mode(features), torch.no_grad():
         for start in range(0, len(contexts), batch_size):
             batch = contexts[start : start + batch_size]
             hidden = features(batch)
+            instance("features(tokens)", hidden, Tensor)
             if hidden.ndim != 3 or hidden.shape[:2] != batch.shape:
                 raise UsageError(
                     f"features gives shape {tuple(hidden.shape)} for tokens {tuple(batch.shape)}; "

@@ -41,6 +41,7 @@ def recorded_steps(record: Schedule, steps: int) -> list[int]:
     >>> recorded_steps(4, 10)
     [0, 4, 8, 10]
     """
+    steps = whole("steps", steps, at_least=0)
     if isinstance(record, str):
         if record == "all":
             return list(range(steps + 1))

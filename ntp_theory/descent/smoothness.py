@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ..dataset import NTPDataset
+from ..dataset import NTPDataset, as_dataset
 
 __all__ = ["default_step_size", "smoothness_bound"]
 
@@ -31,6 +31,7 @@ def smoothness_bound(data: NTPDataset) -> float:
     >>> smoothness_bound(NTPDataset([[2.0, 0.0], [0.0, 1.0]], [[0.5, 0.5], [1.0, 0.0]]))
     1.0
     """
+    as_dataset("data", data)
     rows = data.embeddings.double() * data.weights.double().sqrt()[:, None]
     alone, num_contexts = data.ranks.size == 1, sum(data.ranks.gather(data.num_contexts))
     gram = rows @ rows.T if alone and num_contexts <= data.dim else data.ranks.sum(rows.T @ rows)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .. import loss as exact_loss
 from ..descent import Trajectory
+from ..doors import instance
 from ..errors import UsageError
 from ..predict import Limit
 from ..subspace import data_subspace
@@ -89,6 +90,7 @@ def loss(trajectory: Trajectory, limit: Limit | None = None, ax: Axes | None = N
     >>> loss(descend(construct.tiny(), steps=10)).get_ylabel()
     'CE (nats)'
     """
+    instance("trajectory", trajectory, Trajectory)
     entropy = trajectory.data.entropy
     k, values = _after_start(trajectory, entropy + trajectory.gap)
     law = None
@@ -239,6 +241,7 @@ def distance(trajectory: Trajectory, limit: Limit, ax: Axes | None = None) -> Ax
 
 
 def _direction(limit: Limit) -> Tensor:
+    instance("limit", limit, Limit)
     if limit.direction is None:
         raise UsageError("limit.direction is None; nothing diverges, so there is no direction to draw")
     return limit.direction

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import runs
+from ..doors import instance, positive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,6 +110,10 @@ def png(ax: Axes, *, dpi: int = 160) -> bytes:
     >>> png(ax)[1:4]
     b'PNG'
     """
+    from matplotlib.axes import Axes
+
+    instance("ax", ax, Axes)
+    positive("dpi", dpi)
     buffer = io.BytesIO()
     with look():
         ax.figure.canvas.figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")

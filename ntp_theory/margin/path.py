@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..dataset import NTPDataset
+from ..dataset import NTPDataset, as_dataset
 from ..doors import whole
 from ..errors import NotSeparableError, UsageError
 from .dual import solve_dual
@@ -59,6 +59,7 @@ def solve_svm_path(
     >>> [round(solution.norm, 6) for solution in solve_svm_path(data)]
     [0.707107, 1.414214, 1.414214, 3.535534]
     """
+    as_dataset("data", data)
     check_limits(tol, max_iterations)
     return _solve(data, _as_sizes(sizes, data.num_contexts), tol, max_iterations)
 

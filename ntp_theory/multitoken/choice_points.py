@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..doors import whole
+from ..doors import instance, whole
 from ..errors import UsageError
 
 __all__ = ["WrongPredictions", "choice_terms", "two_branches", "wrong_predictions"]
@@ -91,6 +91,7 @@ def wrong_predictions(
     >>> wrong_predictions("12345ABC", ["12345XBC"], 3).named()  # the branches rejoin after one token
     ['3->A', '4->A', '5->A']
     """
+    instance("taken", taken, Iterable)
     n, taken = whole("num_heads", num_heads, at_least=1), tuple(taken)
     expected = _weights(trajectories)
     pairs = []

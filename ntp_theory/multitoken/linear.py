@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 import scipy.sparse
 
 from ..construct import embedding_map
-from ..dataset import NTPDataset
-from ..doors import whole
+from ..dataset import NTPDataset, as_datasets
+from ..doors import instance, whole
 from ..errors import DatasetError, UsageError
 
 __all__ = ["lost_support", "multi_token_datasets"]
@@ -71,6 +71,7 @@ def multi_token_datasets(
     [[[2, 1, 1], 'separable-compatible'], [[1, 1, 1], 'separable-compatible'], [[2, 1, 1], 'separable-compatible']]
     """
     n, length = whole("num_heads", num_heads, at_least=1), whole("context_length", context_length, at_least=1)
+    instance("sequences", sequences, Iterable)
     if isinstance(sequences, str) or any(isinstance(sequence, str) for sequence in sequences):
         raise UsageError("sequences must be a sequence of sequences of tokens; split each text, or make it a list")
     embed = embedding_map(embedding, dim=dim, rng=rng)
@@ -124,6 +125,7 @@ def lost_support(datasets: Sequence[NTPDataset]) -> list[list[tuple[str, str]]]:
     >>> lost_support(multi_token_datasets([list("abacabacaba")], 2, dim=4))
     [[("'a'", "'b'"), ("'a'", "'c'"), ("'b'", "'a'"), ("'c'", "'a'")]]
     """
+    datasets = as_datasets(datasets)
     lost = [(before.support & ~after.support).nonzero().tolist() for before, after in pairwise(datasets)]
     first = datasets[0]
     return [[(first.context_name(j), first.token_name(v)) for j, v in step] for step in lost]

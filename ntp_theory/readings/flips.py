@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import betainc
 from torch import Tensor
 
-from ..doors import generator, nonnegative, whole
+from ..doors import generator, instance, nonnegative, whole
 from ..errors import UsageError
 from .tolerance import Noise, NoiseTolerance, scaled
 
@@ -86,8 +86,9 @@ def flip_rate(
     >>> [flip_rate(found, factor * found.radius).flips > 0 for factor in (0.999, 1.1)]
     [False, True]
     """
+    instance("tolerance", tolerance, NoiseTolerance)
     size, draws, stream = nonnegative("size", size), whole("draws", draws, at_least=1), generator(rng)
-    inside, outside, _ = _tolerance(tolerance).pair_radii(context)
+    inside, outside, _ = tolerance.pair_radii(context)
     # flips have no scale: products of very small or large weights would round or overflow
     weights = scaled(tolerance.weights)
     h = tolerance.data.embeddings[tolerance.context if context is None else context].double()
@@ -136,19 +137,14 @@ def flip_bounds(tolerance: NoiseTolerance, size: float, *, context: int | None =
     >>> flip_bounds(found, 2.9), flip_bounds(found, 3.1)
     ((0.0, 0.0), (0.5, 0.5))
     """
-    if _tolerance(tolerance).noise != "l2":
+    instance("tolerance", tolerance, NoiseTolerance)
+    if tolerance.noise != "l2":
         raise UsageError(f"tolerance is for noise in {tolerance.noise}; caps are known in 'l2' alone")
     size = nonnegative("size", size)
     distances = _signed_distances(tolerance, context).flatten().cpu()
     caps = cap_share(distances.abs(), size, tolerance.data.dim)
     caps = torch.where(distances > 0, caps, 1.0 - caps)
     return (float(caps.max()), min(1.0, float(caps.sum()))) if len(caps) else (0.0, 0.0)
-
-
-def _tolerance(value: object) -> NoiseTolerance:
-    if not isinstance(value, NoiseTolerance):
-        raise UsageError(f"tolerance is {value!r}; it must be a NoiseTolerance, as noise_tolerance returns it")
-    return value
 
 
 def _signed_distances(tolerance: NoiseTolerance, context: int | None) -> Tensor:
@@ -170,6 +166,7 @@ def cap_share(distances: Tensor, size: float, dim: int) -> Tensor:
     >>> cap_share(torch.tensor([0.0, 0.5, 2.0]), 1.0, 3).tolist()
     [0.5, 0.25, 0.0]
     """
+    size, dim = nonnegative("size", size), whole("dim", dim, at_least=1)
     ratio = distances.double().cpu() / size if size else torch.full_like(distances, math.inf).double().cpu()
     beyond = (1.0 - ratio.square()).clamp(min=0.0)
     if dim == 1:  # two points

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy.stats import beta
 
-from ..doors import share, whole
+from ..doors import instance, share, whole
 from .models.embedding import LanguageModel
 from .objectives import Objective, TeacherForcing
 from .tasks.task import Task
@@ -136,6 +136,8 @@ def evaluate(
     >>> len(evaluate(model, task, count=10).forced)
     2
     """
+    instance("model", model, LanguageModel)
+    instance("task", task, Task)
     whole("count", count, at_least=1)
     objective = TeacherForcing() if objective is None else objective
     batch = task.sample(count, rng, split="test")

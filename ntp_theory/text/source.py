@@ -85,5 +85,6 @@ def _file_chunks(path: Path) -> Iterator[str]:
         raise DatasetError(f"{describe(path)} does not exist; it must be a readable UTF-8 file") from None
     except UnicodeDecodeError as error:
         raise DatasetError(f"{describe(path)} is not UTF-8 ({error.reason}); it must be a text file") from None
-    except OSError as error:
-        raise DatasetError(f"{describe(path)} cannot be read ({error.strerror}); it must be a readable file") from None
+    except (OSError, ValueError) as error:  # the latter for names with a zero in them
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DatasetError(f"{describe(path)} cannot be read ({why}); it must be a readable file") from None

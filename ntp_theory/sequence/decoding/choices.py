@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...doors import generator
+from ...doors import generator, instance, shown
+from ...errors import UsageError
 
 __all__ = ["Choices", "Law", "Sampled", "law", "total_variation"]
 
@@ -113,6 +114,16 @@ def law(decoder: Callable[[Choices], Outcome]) -> dict[Outcome, Any]:
     return found
 
 
+def check_law(name: str, law: Law) -> None:
+    """Refuse what is not a list of probabilities, as far as its entries one by one tell."""
+    try:
+        wrong = [p for p in law if not p >= 0]
+    except TypeError:
+        raise UsageError(f"{name} is {shown(law)}; it must be probabilities, numbers >= 0") from None
+    if wrong:
+        raise UsageError(f"{name} has {wrong[0]}; it must be probabilities, numbers >= 0")
+
+
 def total_variation(one: Mapping[Outcome, Any], other: Mapping[Outcome, Any]) -> Any:
     """Half the sum of the differences of two laws: the largest difference in the probability of any event.
 
@@ -121,4 +132,6 @@ def total_variation(one: Mapping[Outcome, Any], other: Mapping[Outcome, Any]) ->
     >>> total_variation({"a": 0.75, "b": 0.25}, {"a": 0.5, "c": 0.5})
     0.5
     """
+    instance("one", one, Mapping)
+    instance("other", other, Mapping)
     return sum(abs(one.get(key, 0) - other.get(key, 0)) for key in {**one, **other}) / 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...doors import whole
+from ...doors import instance, whole
 from ..models.embedding import LanguageModel
 from ..tasks.batch import Batch
 from .reading import likeliest, prompts_of
@@ -40,6 +40,7 @@ def greedy(model: LanguageModel, prompt: Tensor | Batch, max_new_tokens: int) ->
     >>> greedy(model, torch.tensor([[1, 2]]), 3).shape
     torch.Size([1, 3])
     """
+    instance("model", model, LanguageModel)
     whole("max_new_tokens", max_new_tokens, at_least=1)
     prompts = prompts_of(prompt, model.head.out_features)
     cache = model.new_cache()

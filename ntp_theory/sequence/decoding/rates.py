@@ -6,7 +6,7 @@ from typing import Any
 
 from ...doors import whole
 from ...errors import UsageError
-from .choices import Law
+from .choices import Law, check_law
 from .verification import Model
 
 __all__ = [
@@ -31,6 +31,10 @@ def acceptance_rate(target: Law, draft: Law) -> Any:
     >>> acceptance_rate([0.5, 0.5], [0.75, 0.25])
     0.75
     """
+    check_law("target", target)
+    check_law("draft", draft)
+    if len(target) != len(draft):
+        raise UsageError(f"draft has {len(draft)} probabilities; it must have those of target, {len(target)}")
     return sum(min(p, q) for p, q in zip(target, draft, strict=True))
 
 

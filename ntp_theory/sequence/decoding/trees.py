@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...doors import whole
+from ...doors import instance, whole
 from ...errors import UsageError
 
 __all__ = ["Path", "Tree", "checked_ranks"]
@@ -57,6 +57,7 @@ class Tree:
     paths: tuple[Path, ...]
 
     def __init__(self, paths: Iterable[Sequence[int]]) -> None:
+        instance("paths", paths, Iterable)
         given = []
         for path in paths:
             if not isinstance(path, Sequence) or not path or any(type(rank) is not int or rank < 0 for rank in path):

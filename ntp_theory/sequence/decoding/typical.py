@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import UsageError
-from .choices import Law
+from .choices import Law, check_law
 
 __all__ = ["typical_threshold", "typical_tokens"]
 
@@ -29,6 +29,7 @@ def typical_threshold(law: Law, *, epsilon: float = 0.09, delta: float = 0.3) ->
     '0.0750'
     """
     _check(epsilon, delta)
+    check_law("law", law)
     entropy = -math.fsum(float(p) * math.log(p) for p in law if p > 0)
     return min(float(epsilon), float(delta) * math.exp(-entropy))
 

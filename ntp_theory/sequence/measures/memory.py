@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from ...doors import check_function
+
 __all__ = ["peak_bytes"]
 
 
@@ -40,6 +42,7 @@ def peak_bytes(run: Callable[[], object], *, held: Iterable[Tensor] = ()) -> int
     >>> peak_bytes(run)
     16000
     """
+    check_function("run", run)
     count = _Count()
     for tensor in held:
         count.add(tensor)

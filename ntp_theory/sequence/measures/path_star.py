@@ -10,7 +10,7 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from ...doors import positive, share, whole
+from ...doors import instance, positive, share, whole
 from ...errors import UsageError
 from ..evaluation import CHUNK, Evaluation, confidence_interval
 from ..models import LanguageModel
@@ -239,6 +239,7 @@ def compounded(evaluation: Evaluation) -> float:
     >>> compounded(Evaluation(step=0, count=10, free=0.5, forced=(1.0, 0.5, 1.0), losses=()))
     0.5
     """
+    instance("evaluation", evaluation, Evaluation)
     if not evaluation.forced:
         raise UsageError("evaluation has no forced accuracies; its task has no right answers")
     return math.prod(evaluation.forced)
@@ -255,6 +256,7 @@ def first_passage(result: TrainResult, level: float = 0.95) -> tuple[int | None,
     tuple of int or None
         None where it never did.
     """
+    instance("result", result, TrainResult)
     share("level", level)
     reached = []
     for position in range(len(result.evaluations[0].forced)):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import t as student
 
-from ...doors import share
+from ...doors import number, share
 from ...errors import UsageError
 
 __all__ = ["over_seeds"]
@@ -41,5 +41,7 @@ def over_seeds(values: Sequence[float], level: float = 0.95) -> tuple[float, flo
     level = share("level", level, below_one=True)
     if len(values) < 2:
         raise UsageError(f"values has {len(values)}; an interval needs two seeds or more")
+    for value in values:
+        number("values", value, "finite, everywhere", math.isfinite)
     quantile = float(student.ppf((1 + level) / 2, len(values) - 1))
     return float(np.mean(values)), quantile * float(np.std(values, ddof=1)) / math.sqrt(len(values))

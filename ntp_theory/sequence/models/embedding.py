@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ...doors import whole
+from ...doors import instance, whole
 from ...errors import UsageError
 from ..tasks.task import Task
 
@@ -193,6 +193,16 @@ class SlotEmbedding(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Vectors (b, t, d) from tokens (b, t), ordinary ones alone, or (b, t, s)."""
+        instance("tokens", tokens, Tensor)
+        if tokens.dtype not in (torch.int64, torch.int32):
+            raise UsageError(f"tokens is of type {tokens.dtype}; it must be torch.int64 or torch.int32")
+        try:
+            return self._vectors(tokens)
+        except IndexError:
+            low, high = int(tokens.min()), int(tokens.max())
+            raise UsageError(f"tokens are from {low} to {high}; they must be 0 to {self.vocab_size - 1}") from None
+
+    def _vectors(self, tokens: Tensor) -> Tensor:
         if tokens.dim() == 2:
             return self.tables[0](tokens)  # type: ignore[no-any-return]
         if tokens.dim() != 3 or tokens.shape[2] != len(self.tables):

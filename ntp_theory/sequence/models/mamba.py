@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...doors import whole
+from ...doors import instance, whole
 from ...errors import UsageError
 from .embedding import LARGEST_SEED, LanguageModel, check_inputs, embedding_for, initialise
 from .myopic.cut import Cut
@@ -161,6 +161,7 @@ class Mamba(LanguageModel):
 
     def __init__(self, config: MambaConfig) -> None:
         super().__init__()
+        instance("config", config, MambaConfig)
         self.config, self.slots, self.numbers = config, config.slots, config.numbers
         self.embedding = embedding_for(config)
         self.norms = nn.ModuleList(nn.RMSNorm(config.width, eps=1e-5) for _ in range(config.layers))

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...doors import generator, whole
+from ...doors import generator, instance, whole
 from ...errors import UsageError
 from .embedding import LanguageModel
 
@@ -71,6 +71,7 @@ class Table:
         >>> Table.random(2, 0, rng=1).rows
         {(): (Fraction(1, 2), Fraction(1, 2))}
         """
+        whole("vocab_size", vocab_size, at_least=1)
         rng, rows = generator(rng), {}
         for text in contexts(vocab_size, memory):
             counts = rng.integers(0 if zeros else 1, largest, size=vocab_size, endpoint=True)
@@ -100,6 +101,7 @@ class TableModel(LanguageModel):
     """
 
     def __init__(self, table: Table) -> None:
+        instance("table", table, Table)
         super().__init__()
         self.table = table
         laws = np.array([table.rows[text] for text in contexts(table.vocab_size, table.memory)], dtype=float)

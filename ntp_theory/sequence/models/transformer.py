@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...doors import one_of, whole
+from ...doors import instance, one_of, whole
 from ...errors import UsageError
 from .embedding import LARGEST_SEED, LanguageModel, check_inputs, embedding_for, initialise
 from .myopic.cut import Cut
@@ -144,6 +144,7 @@ class Transformer(LanguageModel):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
+        instance("config", config, TransformerConfig)
         self.config, self.slots, self.numbers = config, config.slots, config.numbers
         self.embedding = embedding_for(config)
         self.positions = nn.Embedding(config.max_length, config.width) if config.positions == "learned" else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ...doors import positive
+from ...doors import as_path, positive
 from ...errors import CheckpointError
 from ...runs import load_arrays, remove_leftovers, save_arrays
 from ..evaluation import Evaluation
@@ -37,7 +36,7 @@ class TrainingCheckpoint:
     """
 
     def __init__(self, path: str | os.PathLike[str], description: dict[str, Any], every: float) -> None:
-        self.path, self._description = Path(path), description
+        self.path, self._description = as_path("checkpoint", path), description
         self._every, self._saved = positive("checkpoint_every", every), time.monotonic()
         remove_leftovers(self.path)
 

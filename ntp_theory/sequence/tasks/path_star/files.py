@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from ....doors import as_path
 from ....errors import DatasetError
 from ....runs import write_text
 from .graph import PathStarGraph
@@ -43,8 +44,9 @@ def read_graphs(path: str | os.PathLike[str]) -> list[PathStarGraph]:
     >>> read_graphs(path)
     [PathStarGraph(edges=((3, 4), (3, 5)), start=3, goal=5)]
     """
+    path = as_path("path", path)
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read as text ({error})") from error
     lines = text.removesuffix("\n").split("\n")
