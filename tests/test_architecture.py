@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import subprocess
+import sys
 from graphlib import CycleError
 from pathlib import Path
 
@@ -52,6 +54,12 @@ def test_init_files_only_hand_names_on(path):
         assert isinstance(node, (ast.Import, ast.ImportFrom)) or (
             isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__all__"]
         )
+
+
+def test_slow_packages_are_imported_where_they_are_used():
+    code = "import sys, ntp_theory; print([x for x in ('cvxpy', 'matplotlib', 'transformers') if x in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_circle_is_seen(tmp_path):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import cvxpy
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
@@ -15,17 +12,14 @@ from torch import Tensor
 
 from ..doors import dense, generator, whole
 from ..errors import DatasetError, NotSeparableError, SolverError, UsageError
-from ..margin.conic import norm_expression
 from ..margin.norms import FROBENIUS, Norm, as_norm
 from .multipliers import Multipliers, multipliers_of
 from .pairs import solve_pairs
 
 __all__ = ["SelectionSVM", "TokenSelection", "solve_selection"]
 
-cp: Any = cvxpy  # much of it has no types
-
-# Margins this close to 1 are those of neighbours; solvers of cones are asked for GAP.
-ACTIVE, GAP = 1e-5, 1e-10
+# Margins this close to 1 are those of neighbours.
+ACTIVE = 1e-5
 # Relative gap to the least norm at which an answer is none.
 LARGEST_GAP = 1e-6
 
@@ -298,17 +292,6 @@ def _choice(selected: Tensor | Iterable[int], num_inputs: int, length: int) -> T
 
 
 def _by_cone(normals: Tensor, geometry: Norm) -> tuple[Tensor, Tensor]:
-    weights = cp.Variable(tuple(normals.shape[1:]))
-    flat = normals.flatten(1).numpy()
-    margins = flat @ cp.vec(weights, order="C") >= 1
-    size, more = norm_expression(weights, geometry)
-    problem = cp.Problem(cp.Minimize(size), [margins, *more])
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Solution may be inaccurate")  # `SelectionSVM.gap` says how far
-            problem.solve(solver="CLARABEL", tol_gap_abs=GAP, tol_gap_rel=GAP, tol_feas=GAP)
-    except cvxpy.error.SolverError as error:
-        raise SolverError(f"Clarabel found no selection of least norm: {error}") from error
-    if weights.value is None:
-        raise SolverError("Clarabel found no selection of least norm", status=str(problem.status))
-    return torch.from_numpy(weights.value), torch.from_numpy(np.asarray(margins.dual_value, dtype=np.float64))
+    from .selection_program import solve_selection_program  # cvxpy is slow to import
+
+    return solve_selection_program(normals, geometry)

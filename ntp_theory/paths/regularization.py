@@ -18,7 +18,6 @@ from ..margin.norms import FROBENIUS, Norm, as_norm
 from ..predict import Limit, in_double, predict
 from ..runs import Progress
 from ..split_coordinates import SplitCoordinates
-from .ball import NormBalls
 from .frame import Frame
 from .newton import Converged, Point
 from .path import Path
@@ -139,7 +138,11 @@ class _Finder:
         self._same = limit.reference is data
         self._x = SplitCoordinates(limit.svm.data, limit.finite)
         self._path: RidgePath | None = None
-        self._balls = None if norm == FROBENIUS else NormBalls(self._x, norm)
+        self._balls = None
+        if norm != FROBENIUS:
+            from .ball import NormBalls  # brings cvxpy, which is slow to import
+
+            self._balls = NormBalls(self._x, norm)
 
     def at_ridge(self, ridge: float) -> _Found:
         mu = 2.0 * math.log(self._x.scale) - math.log(ridge)
