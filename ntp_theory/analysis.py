@@ -26,13 +26,11 @@ from .errors import SolverError
 from .exact import Proof
 from .exact.rationals import flint_module
 from .margin import SVMSolution
-from .predict import Limit, predict
+from .predict import DISTANCE, Limit, predict
 from .readings import Overview, overview
 
 __all__ = ["Analysis", "analyze", "default_steps"]
 
-# Distance to W_mm, relative: a duality gap of 1e-10, which `predict` accepts, certifies 1e-5; rounding may double it.
-DISTANCE = 2e-5
 # Residual of a Farkas certificate against its embeddings; twice what `check_separability` lets pass.
 ROUNDING = 4e-12
 # What the exact proofs are about.

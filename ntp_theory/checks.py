@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .errors import UsageError
 
-__all__ = ["Check", "Evidence"]
+__all__ = ["Check", "Evidence", "fitted_slope"]
 
 Evidence = Literal["exact", "certified", "measured"]
 Value = float | int | str
@@ -174,3 +175,16 @@ class Check:
 
 def _show(value: Value) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def fitted_slope(x: ArrayLike, y: ArrayLike) -> float:
+    """Slope of the least-squares line through points, for laws that are straight lines in the right coordinates.
+
+    Examples
+    --------
+    >>> fitted_slope([0, 1, 2], [5.0, 3.0, 1.0])
+    -2.0
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    x = x - x.mean()
+    return float(x @ (y - y.mean()) / (x @ x))

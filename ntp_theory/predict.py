@@ -35,6 +35,8 @@ __all__ = ["Case", "Limit", "in_double", "predict"]
 
 # Ill-conditioned data may stop the NTP-SVM solver above the gap asked for; this much is accepted.
 ACCEPTED_GAP = 1e-10
+# Distance to W_mm, relative, that such a gap certifies, 1e-5; rounding may double it.
+DISTANCE = 2e-5
 # Steps of the NTP-SVM solver where `solve_svm` is not asked.
 MAX_ITERATIONS = 10_000
 

@@ -71,6 +71,12 @@ def test_claims_are_there_when_they_are_asked_for():
         ntp_theory.claim  # noqa: B018
 
 
+def test_slow_packages_are_imported_where_they_are_used():
+    code = "import sys, ntp_theory; print([x for x in ('cvxpy', 'matplotlib', 'transformers') if x in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_a_circle_is_seen(tmp_path):
     for name, other in (("one", "two"), ("two", "one")):
         (tmp_path / f"{name}.py").write_text(f"from .{other} import x\n", encoding="utf-8")

@@ -56,7 +56,7 @@ def free_features(folder: Path = Path("out"), ridges: tuple[float, ...] = RIDGES
     figures.modes(run, target, delta=DELTA, ax=axes[3])
     figures.save(axes[0], folder / "free_features.png")
 
-    distance = float((path.slopes[-1] - limit.direction).norm() / limit.direction.norm())
+    first, last = ((path.slopes[i] - limit.direction).norm() / limit.direction.norm() for i in (0, -1))
     return [
         Check.at_most(
             "geometry/ufm-nuclear",
@@ -68,11 +68,12 @@ def free_features(folder: Path = Path("out"), ridges: tuple[float, ...] = RIDGES
         ),
         Check.at_most(
             "geometry/ufm-limit",
-            1 / np.log(1 / ridges[-1]),
-            distance,
+            float(first),
+            float(last),
             evidence="measured",
             source="2408.15417",
-            statement="slope of the logits to L_mm, relative, at the last ridge: below 1 / log",
+            # multipliers of 0 leave it at the order of 1 / log(1/ridge), with a constant that is not known
+            statement="slope of the logits to L_mm, relative, at the last ridge against the first",
         ),
         Check.at_most(
             "geometry/saxe-dynamics",

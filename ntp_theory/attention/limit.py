@@ -48,6 +48,12 @@ class PartitionLimit:
     -----
     Source: 2403.08081 (`attention/graph-svm`); constants ours (`bias/sharp-gd-loss`, `bias/sharp-gd-finite`,
     `bias/any-data`, by `attention/unification`).
+
+    Examples
+    --------
+    >>> limit = predict(TokenSequences([[0, 1, 1]], [0]))  # scores of 0 and 1 part by log t, half of it each
+    >>> [[round(x, 6) for x in limit.matrix(part)[:, 1].tolist()] for part in (limit.direction, limit.finite)]
+    [[0.5, -0.5], [0.0, 0.0]]
     """
 
     loss: LogPartition

@@ -36,6 +36,12 @@ class SelectionRun:
         Recorded ones.
     weights : Tensor (r, d, d)
         W, or ``K Q'``.
+
+    Examples
+    --------
+    >>> run = select(TokenSelection.random(2, 3, 10), steps=20, step_size=5.0)
+    >>> run, bool((run.log_gaps()[1:] < run.log_gaps()[:-1]).all())
+    (<SelectionRun: 20 steps of gd, 20 recorded>, True)
     """
 
     data: TokenSelection
@@ -87,7 +93,7 @@ def select(
     step_size: float = 1.0,
     rank: int | None = None,
     start: ArrayLike | Tensor | None = None,
-    scale: float = 0.1,
+    scale: float | None = None,
     points: int = 60,
 ) -> SelectionRun:
     """Train attention on ``mean_i log(1 + exp(-score_i))``, the head fixed.
@@ -106,8 +112,8 @@ def select(
         near zero, where the gradient vanishes, would be far too long.
     start : array (d, d), optional
         W at the beginning; zero if not given. Not for keys and queries, which start at random.
-    scale : float
-        Standard deviation of the entries of K and Q at the beginning (seed 0).
+    scale : float, optional
+        Standard deviation of the entries of K and Q at the beginning (seed 0); 0.1 if not given.
     points : int
         About how many steps are recorded: evenly in the step for "ngd" and "polyak", in its logarithm for "gd".
 
@@ -141,6 +147,8 @@ def select(
     count, eta = whole("steps", steps, at_least=1), positive("step_size", step_size)
     d = data.tokens.shape[2]
     if rank is None:
+        if scale is not None:
+            raise UsageError(f"scale is {scale!r}; it is of keys and queries, which are trained if rank is given")
         w = torch.zeros(d, d, dtype=torch.float64)
         if start is not None:
             try:
@@ -157,7 +165,7 @@ def select(
             raise UsageError("method is 'polyak'; for keys and queries it must be 'gd' or 'ngd'")
         random = torch.Generator().manual_seed(0)
         shape = (d, whole("rank", rank, at_least=1))
-        deviation = positive("scale", scale)
+        deviation = positive("scale", 0.1 if scale is None else scale)
         parameters = [deviation * torch.randn(shape, generator=random, dtype=torch.float64) for _ in range(2)]
     spaced = np.geomspace if method == "gd" else np.linspace
     at = {round(k) for k in spaced(1, count, whole("points", points, at_least=2))}

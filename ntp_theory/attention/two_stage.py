@@ -85,6 +85,12 @@ class TwoStageRun:
         Recorded steps of stage 2.
     weights : Tensor (r, V, V)
         W_kq.
+
+    Examples
+    --------
+    >>> run = two_stages(TokenSequences([[0, 1], [0, 2, 1]], [0, 0]), [1, 2, 0], steps=(50, 50), points=5)
+    >>> run, [len(errors) for errors in (run.steps, run.misplaced(), run.losses())]
+    (<TwoStageRun: 3 tokens, 50 steps of stage 2>, [5, 5, 5])
     """
 
     sentences: TokenSequences

@@ -13,15 +13,13 @@ from ..checks import Check
 from ..dataset import NTPDataset, as_dataset
 from ..doors import as_decoder
 from ..loss import LossParts, evaluate
-from ..predict import Limit, predict
+from ..predict import DISTANCE, Limit, predict
 from ..sequence.models import LanguageModel
 from ..subspace import data_subspace
 from .features import head_weights
 
 __all__ = ["LastLayer", "accuracy", "last_layer"]
 
-# Distance to W_mm, relative: a duality gap of 1e-10, which `predict` accepts, certifies 1e-5; rounding may double it.
-DISTANCE = 2e-5
 # Of losses and margins.
 ROUNDING = 1e-9
 
@@ -157,10 +155,9 @@ class LastLayer:
             margin = "no off-support token can be driven to zero probability"
         else:
             escaping = "separable" if self.separable else f"partly separable, {self.escaping:.2%} of off-support pairs"
-            margin = (
-                f"{escaping}: margin {self.margin:.4g} of the features' "
-                f"norm, own head {self.share:.1%} of it, cosine {self.cosine:.3f}"
-            )
+            # a head that errs on some pair has no margin to compare
+            own = f"own head has {self.share:.1%} of it" if self.share > 0 else "own head does not separate these pairs"
+            margin = f"{escaping}: margin {self.margin:.4g} of the features' norm, {own}, cosine {self.cosine:.3f}"
         return (
             f"{data.num_contexts} contexts, d = {data.dim}, entropy {data.entropy:.4g} nats\n"
             f"loss {self.loss.value:.4g} nats, {self.loss.gap:.3g} above the entropy, infimum over heads "

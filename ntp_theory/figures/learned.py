@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,7 +137,7 @@ def frozen_loss(frozen: FrozenTraining, ax: Axes | None = None) -> Axes:
 
 
 def frozen_direction(frozen: FrozenTraining, ax: Axes | None = None) -> Axes:
-    """``1 - cos`` with W_mm of the increment dW/dlog t, and of W itself with the least limit that the data predicts.
+    """``1 - cos`` with W_mm of the increment dW/dlog t, and of W itself with its least asymptote, as predicted.
 
     Parameters
     ----------
@@ -150,7 +151,9 @@ def frozen_direction(frozen: FrozenTraining, ax: Axes | None = None) -> Axes:
 
     Notes
     -----
-    Source: derived (`bias/sharp-gd-direction`): of W itself it falls like ``1 / log^2 t``.
+    Source: derived (`bias/sharp-gd-direction`): of W itself it falls like ``1 / log^2 t``, and comes to the asymptote
+    or to a larger multiple of it. The asymptote bounds nothing at finite times, and is drawn where it is below what W
+    started from.
 
     Examples
     --------
@@ -171,9 +174,11 @@ def frozen_direction(frozen: FrozenTraining, ax: Axes | None = None) -> Axes:
         turned = (weights / weights.norm(dim=(1, 2), keepdim=True) - goal).square().sum((1, 2)) / 2
         ax.plot(s, frozen.angles.numpy(), label=r"increment $dW/d\log t$", **measured(BLUE))
         ax.plot(s, turned.numpy(), label=r"$W$ itself", **measured(GREY))
-        late = np.linspace(max(2.0, float(s[-1]) / 20), float(s[-1]), 100)
-        if limit.angle_bound > 0:
-            label = r"least limit $c\,/\,\log^2 t$ of $W$"
+        # before that it says nothing
+        first = math.sqrt(limit.angle_bound / max(float(turned[0]), 1e-300)) - limit.mean_offset
+        late = np.linspace(max(2.0, first), float(s[-1]), 100)
+        if limit.angle_bound > 0 and late[0] < late[-1]:
+            label = r"$W$ as $t\to\infty$: $c\,/\,\log^2 t$ or above"
             ax.plot(late, limit.angle_bound / (late + limit.mean_offset) ** 2, label=label, **predicted())
         ax.set(yscale="log", xlabel=r"$\log t$", ylabel=r"$1-\cos(\cdot,W^{mm})$")
         ax.set_title("Features frozen: the direction")

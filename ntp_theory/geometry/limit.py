@@ -84,6 +84,14 @@ class FreeLimit:
         ------
         UsageError
             If the offset is not known, or the ridge is not below 1.
+
+        Examples
+        --------
+        >>> from ntp_theory.geometry import UnconstrainedFeatures
+        >>> limit = UnconstrainedFeatures([[1.0, 0.0]]).limit()  # ridge^-1 up to a logarithm: margins grow like its log
+        >>> near, far = (limit.logits(ridge)[:, 0] for ridge in (1e-50, 1e-100))
+        >>> round(float((far - near)[0] - (far - near)[1]) / math.log(1e50), 2)
+        1.0
         """
         offset, bend, t = self._terms(ridge)
         return self.finite + t * self.direction + offset + bend / t

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from ntp_theory.attention import LogPartition, TokenSequences, compare, descend, flow, predict, priority_graphs
@@ -31,6 +32,23 @@ def test_flows_end_where_predicted(data):
 def test_descents_end_where_predicted(data):
     limit = predict(data)
     assert [check.line() for check in compare(descend(data, steps=3000), limit) if not check.holds] == []
+
+
+@settings(max_examples=6)
+@given(token_sequences(max_tokens=4, max_inputs=5), st.floats(-4.0, 30.0))
+def test_runs_that_end_early_refute_nothing(data, log_time):
+    limit = predict(data)
+    checks = compare(flow(data, log_time=log_time, points=20, limit=limit), limit)
+    checks += compare(descend(data, steps=math.ceil(math.exp(min(max(log_time, 2.5), 6.0)))), limit)
+    assert [check.line() for check in checks if not check.holds] == []
+    assert all(check.tolerance < 0.5 for check in checks)
+
+
+def test_laws_are_read_once_they_say_something():
+    limit = predict(DATA)
+    early, late = (compare(flow(DATA, log_time=s, limit=limit), limit) for s in (3.0, 30.0))
+    assert [check.statement.split(" at ")[0] for check in early] == ["f - inf f"]
+    assert len(late) == 4 and all(check.tolerance < 0.03 for check in late)
 
 
 def test_the_flow_is_the_flow():

@@ -179,6 +179,7 @@ def test_bad_arguments_are_refused():
         (lambda: select(data, steps=2, start=torch.zeros(2, 2)), "start has shape"),
         (lambda: select(data, steps=2, rank=2, start=torch.zeros(5, 5)), "start is W"),
         (lambda: select(data, "polyak", steps=2, rank=2), "'gd' or 'ngd'"),
+        (lambda: select(data, steps=2, scale=0.3), "scale is 0.3"),
         (lambda: solve_selection(data, [0]), "selected has 1 entries"),
         (lambda: solve_selection(data, [0, 3]), r"selected\[1\] is 3"),
         (lambda: TokenSelection(data.tokens, data.queries, data.scores[:1]), "tokens has shape"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,6 +99,30 @@ def test_frozen_features_obey_the_laws(trained):
     assert 1 - cosine == pytest.approx(float(angles[-1]), abs=1e-12)
     gap, t = found.descent.gap[-1], found.descent.step_size * 1000
     assert float(found.descent_ratio[-1]) == pytest.approx(float(t * gap) / found.limit.loss_constant, rel=1e-9)
+
+
+@pytest.mark.parametrize("log_time", [5.0, 10.0])
+def test_a_flow_that_ends_early_refutes_nothing(trained, log_time):
+    """Laws are held to what the data predicts for the time, or not read."""
+    _, run = trained
+    found = train_frozen(run.data(), run.decoders[-1], steps=30, log_time=log_time)
+    assert [check.line() for check in found.checks if not check.holds] == []
+    assert abs(float(found.loss_ratio[-1]) - 1.0) > 0.1  # far from the limit
+    read = [check for check in found.checks if check.statement.endswith("features frozen")]
+    assert len(read) == (2 if log_time == 10.0 else 0) and all(check.tolerance < 0.5 for check in read)
+    assert ("laws not read: they set in" in found.summary()) is (log_time == 5.0)
+
+
+def test_a_wrong_flow_is_noticed(trained):
+    """Tolerances are narrow where the laws are sharp: a head longer by a thousandth, a direction off by a twentieth."""
+    _, run = trained
+    found = train_frozen(run.data(), run.decoders[-1], steps=30)
+    loss, angle = found.checks[:2]
+    assert loss.holds and loss.tolerance < 0.01 and angle.holds and angle.tolerance < 1e-3
+    longer = replace(found, flow=replace(found.flow, weights=1.001 * found.flow.weights))
+    assert not longer.checks[0].holds
+    other = found.flow.log_derivative + 0.05 * found.limit.svm.norm * torch.eye(*found.limit.direction.shape)
+    assert not replace(found, flow=replace(found.flow, log_derivative=other)).checks[1].holds
 
 
 def test_features_of_another_time_are_another_law(trained):

@@ -82,6 +82,8 @@ def test_two_contexts_at_right_angles():
     assert found.accuracy == 1.0 and found.excess == pytest.approx(math.log1p(math.exp(-2)))
     backwards = last_layer(HeadOnly(-torch.eye(2, dtype=torch.float64)), data)
     assert (backwards.share, backwards.accuracy) == (pytest.approx(-1.0, abs=1e-12), 0.0)
+    assert "own head has 100.0% of it" in found.summary()
+    assert "own head does not separate" in backwards.summary() and "-100" not in backwards.summary()
 
 
 def test_part_of_the_contexts():

@@ -48,3 +48,6 @@ def test_frozen(frozen):
     w, goal = frozen.flow.weights[-1], frozen.limit.direction
     cosine = float((w * goal).sum() / (w.norm() * goal.norm()))
     assert lines["$W$ itself"][-1] == pytest.approx(1 - cosine, abs=1e-12)
+    asymptote = next(values for name, values in lines.items() if "infty" in name)
+    assert asymptote[0] <= lines["$W$ itself"][0] * (1 + 1e-9)  # an asymptote is not drawn where it says nothing
+    assert asymptote[-1] == pytest.approx(frozen.limit.angle_bound / (100.0 + frozen.limit.mean_offset) ** 2)

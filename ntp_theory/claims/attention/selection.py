@@ -9,7 +9,7 @@ import torch
 
 from ...attention import LogPartition, SelectionSVM, TokenSelection, TokenSequences, predict, select, solve_selection
 from ...attention.selection_runs import Method, SelectionRun
-from ...checks import Check
+from ...checks import Check, fitted_slope
 from ..registry import at_most, claim, close, same, shared
 
 INPUTS, LENGTH, DIM = 3, 3, 12
@@ -35,9 +35,7 @@ def fast() -> list[int]:
 def slope(steps: torch.Tensor, x: torch.Tensor, y: torch.Tensor) -> float:
     """Of the least-squares line through the points of the last half of the steps."""
     late = steps >= steps[-1] / 2
-    x, y = x.double()[late], y[late]
-    x = x - x.mean()
-    return float(x @ (y - y.mean()) / (x @ x))
+    return fitted_slope(x[late], y[late])
 
 
 @claim(

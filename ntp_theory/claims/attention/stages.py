@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from ...attention import TokenSequences, TwoStageRun, two_stages
-from ...checks import Check
+from ...checks import Check, fitted_slope
 from ..registry import at_most, claim, close, same, shared
 from .selection import slope
 
@@ -76,8 +76,6 @@ def _loss_above_its_end() -> Iterator[Check]:
     above = losses - losses[-1]
     # between what the last recorded loss still misses and the first steps
     kept = (above < 1e-2 * losses[-1]) & (above > 1e-9 * losses[-1])
-    x, y = run.steps.double()[kept], above[kept].log()
-    x = x - x.mean()
-    found = -float(x @ (y - y.mean()) / (x @ x))
+    found = -fitted_slope(run.steps[kept], above[kept].log())
     words = f"fall of log (loss - its end) a step of stage 2, {int(kept.sum())} points"
     yield close(0.1 / run.attention_limit.norm, found, tolerance=0.02, evidence="measured", statement=words)

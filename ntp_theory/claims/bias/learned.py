@@ -29,4 +29,11 @@ def learned_features(budget: Budget) -> Iterator[Check]:
     yield at_most(near, float(run.gap[-1]), evidence="measured", statement=words)
     for name, answer in (("separable", run.separable), ("compatible", run.compatible)):
         yield same(True, bool(answer[-1]), evidence="certified", statement=f"features after training: {name}")
-    yield from train_frozen(run.data(), run.decoders[-1], steps=descent).checks
+    frozen = train_frozen(run.data(), run.decoders[-1], steps=descent)
+    # what is asked at t = e^100; the tolerances of the checks are what the data predicts
+    for bound, found, words in (
+        (0.02, abs(float(frozen.loss_ratio[-1]) - 1.0), "|t (CE - inf CE) / ||W_mm||^2 - 1|"),
+        (1e-3, float(frozen.angles[-1]), "1 - cos(dW/dlog t, W_mm)"),
+    ):
+        yield at_most(bound, found, evidence="measured", statement=f"features frozen, t = e^100: {words}")
+    yield from frozen.checks

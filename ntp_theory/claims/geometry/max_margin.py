@@ -9,7 +9,6 @@ import itertools
 import math
 from collections.abc import Iterator
 
-import cvxpy as cp
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -132,6 +131,8 @@ def defect_spectral_norm() -> Iterator[Check]:
     What cvxpy calls norm2 of a matrix is its largest singular value. Instance TINY: W_mm is 1 percent larger in that
     norm than the minimum, so no minimiser of it is W_mm, and all are longer; the one found is by 1 percent.
     """
+    import cvxpy as cp  # slow to import
+
     norm2 = float(cp.norm2(cp.Constant(np.diag([3.0, 4.0]))).value)  # type: ignore[attr-defined]
     yield close(4.0, norm2, tolerance=1e-15, evidence="certified", statement="cp.norm2 of diag(3, 4)")
     limit = tiny()

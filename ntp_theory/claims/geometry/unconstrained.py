@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -113,13 +113,12 @@ def limit(budget: Budget) -> Iterator[Check]:
             evidence="measured",
             statement=f"there the error of the predicted {name} at 1e-8 over that at 1e-6: beyond t^-{order}",
         )
-    worst = max(near, key=lambda each: abs(each.angle() / each.predicted_angle() - 1))
-    yield close(
-        worst.predicted_angle(),
-        worst.angle(),
-        tolerance=0.05,
+    yield at_most(
+        1.0,
+        max(abs(each.angle() - each.predicted_angle()) / each.angle_bar() for each in near),
         evidence="measured",
-        statement="there the angle of L to L_mm",
+        statement="there the angle of L to L_mm against the predicted one, over the angle that the last predicted term "
+        "can make, largest",
     )
     yield at_most(
         1.0,
@@ -184,25 +183,29 @@ def gram_collapse() -> Iterator[Check]:
     ):
         error = float((gram @ gram - square).norm() / square.norm())
         yield at_most(ROUNDING, error, evidence="certified", statement=f"{name} squared against the product of logits")
-    for name, gram, near, far in zip(("words", "contexts"), grams, limit.grams(1e-8), limit.grams(), strict=True):
-        # the logits are predicted up to the order of t^-2, t = 18.4, times constants of size 1
-        error = float((gram - near).norm() / gram.norm())
-        yield at_most(0.01, error, evidence="measured", statement=f"Gram matrix of {name} against its prediction")
-        yield close(
-            _angle(near, far),
-            _angle(gram, far),
-            tolerance=0.05,
+    # the prediction ends with a term in 1 / t, t = log(1/ridge), the next ones are smaller by that: as a bar, that term
+    shorter = _without_last_term(limit)
+    for name, gram, near, less, far in zip(
+        ("words", "contexts"), grams, limit.grams(1e-8), shorter.grams(1e-8), limit.grams(), strict=True
+    ):
+        bar, error = _relative(less, near), _relative(gram, near)
+        words = f"Gram matrix of {name} against its prediction; the last term of that as a bar"
+        yield at_most(bar, error, evidence="measured", statement=words)
+        yield at_most(
+            math.asin(bar),  # the largest angle between matrices that are so far apart
+            abs(_angle(gram, far) - _angle(near, far)),
             evidence="measured",
-            statement=f"{name}: angle to the limit",
+            statement=f"{name}: angle to the limit, {_angle(gram, far):.4f}, against the predicted one, in that bar",
         )
     groups = equal_supports(problem.data)
     for i, ridge in enumerate(path.ridge.tolist()):
-        yield close(
-            collapse(balanced_factors(limit.logits(ridge))[1], groups),
-            collapse(path.factors(i)[1], groups),
-            tolerance=0.1,
+        found = collapse(path.factors(i)[1], groups)
+        near, less = (collapse(balanced_factors(each.logits(ridge))[1], groups) for each in (limit, shorter))
+        yield at_most(
+            abs(near - less),
+            abs(near - found),
             evidence="measured",
-            statement=f"share of ||H||^2 within equal supports, ridge {ridge:g}",
+            statement=f"share of ||H||^2 within equal supports, {found:.3g} at ridge {ridge:g}, against its prediction",
         )
     alike = UnconstrainedFeatures(np.repeat(rows[::2], 2, axis=0)).solve(1e-4)
     yield at_most(
@@ -248,6 +251,11 @@ class _Design:
     def predicted_angle(self) -> float:
         return _angle(self.limit.logits(RIDGES[-1]), self.limit.direction)
 
+    def angle_bar(self) -> float:
+        """The largest angle between the prediction and the same without its last term; rounding if that is 0."""
+        ridge = RIDGES[-1]
+        return math.asin(_relative(_without_last_term(self.limit).logits(ridge), self.limit.logits(ridge))) + 1e-6
+
     def finite_error(self) -> float:
         return float((data_subspace(self.problem.data).project(self.path.logits[-1]) - self.limit.finite).norm())
 
@@ -257,6 +265,10 @@ class _Design:
         rank = min(data.vocab_size, data.num_contexts)
         # and rounding of logits of the size of the path
         return 2 * RIDGES[-1] * math.sqrt(rank) / float(data.joint.min()) + ROUNDING
+
+
+def _without_last_term(limit: FreeLimit) -> FreeLimit:
+    return replace(limit, bend=torch.zeros_like(limit.direction))
 
 
 @shared
