@@ -185,6 +185,6 @@ def fitted_slope(x: ArrayLike, y: ArrayLike) -> float:
     >>> fitted_slope([0, 1, 2], [5.0, 3.0, 1.0])
     -2.0
     """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    x = x - x.mean()
-    return float(x @ (y - y.mean()) / (x @ x))
+    across, up = (np.asarray(values, dtype=np.float64) for values in (x, y))
+    across = across - across.mean()
+    return float(across @ (up - up.mean()) / (across @ across))
