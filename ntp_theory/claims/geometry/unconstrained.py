@@ -200,10 +200,10 @@ def gram_collapse() -> Iterator[Check]:
     groups = equal_supports(problem.data)
     for i, ridge in enumerate(path.ridge.tolist()):
         found = collapse(path.factors(i)[1], groups)
-        near, less = (collapse(balanced_factors(each.logits(ridge))[1], groups) for each in (limit, shorter))
+        share, bare = (collapse(balanced_factors(each.logits(ridge))[1], groups) for each in (limit, shorter))
         yield at_most(
-            abs(near - less),
-            abs(near - found),
+            abs(share - bare),
+            abs(share - found),
             evidence="measured",
             statement=f"share of ||H||^2 within equal supports, {found:.3g} at ridge {ridge:g}, against its prediction",
         )
