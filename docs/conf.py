@@ -31,6 +31,8 @@ version = release = ntp_theory.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
 INCLUDED = ("api", "bad_inputs", "soak", "fuzz")
 exclude_patterns = ["_build", *(f"_generated/{name}.md" for name in INCLUDED), "jupyter_execute"]
+# Names in single quotes link to what they name; some are attributes of several classes, and any of these will do.
+suppress_warnings = ["ref.python"]
 html_theme = "furo"
 html_title = f"ntp_theory {release}"
 
