@@ -126,8 +126,9 @@ class FarkasCertificate:
             return prove_not_separable(self.data, self.contexts, self.tokens, self.coefficients)
         broken, lengths = self.violations(), self.data.embeddings.norm(dim=1)
         largest = max(1.0, float(lengths.max()))
-        # a row that does not sum to 0 counts by what it can add to a margin: short embeddings have large coefficients
-        uneven = float((self.dense().sum(1).abs() * lengths).max())
+        # a row that does not sum to 0 counts by what it can add to a margin: short embeddings have large coefficients;
+        # after an embedding of 0 it adds nothing, and has to sum to 0 all the same
+        uneven = float((self.dense().sum(1).abs() * lengths.where(lengths > 0, 1.0)).max())
         return (
             max(broken["stationarity"], uneven) <= tol * largest
             and max(broken["signs"], broken["normalisation"]) <= tol

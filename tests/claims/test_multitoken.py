@@ -72,7 +72,7 @@ def a_cache_forgets_one_too_few(to):
 
 
 def proposals_of_the_wrong_place(to):
-    to.function(blockwise._likeliest, lambda f, logits: f(logits.roll(1, dims=2)))
+    to.function(blockwise.likeliest, lambda f, logits: f(logits.roll(1, dims=2)))
 
 
 def everything_is_typical(to):

@@ -179,7 +179,7 @@ PREDICT = [
 ]
 
 CLAIMS = [
-    Bad("an unknown label", lambda _: ntp.claims.check("bias/no-such-theorem"), UsageError, ("bias/no-such-theorem",)),
+    Bad("an unknown label", lambda _: ntp.claims.check("no-such-theorem"), UsageError, ("no-such-theorem",)),
     Bad("a label that is none", lambda _: ntp.claims.check(None), UsageError, ("label", "None")),
     Bad(
         "an unknown budget",

@@ -219,7 +219,7 @@ def test_bfloat16():
 
     def gradient(precision):
         model = KINDS["parallel"](Transformer(TransformerConfig(TASK.vocab_size, TASK.max_length, 8, 1, 2)), 3)
-        run = loop._Run(model, TASK, MultiToken(3), replace(SETTINGS, precision=precision, clip=1e9), None, 0, 1)
+        run = loop._Run(model, TASK, MultiToken(3), replace(SETTINGS, precision=precision, clip=1e9), None, None, 0, 1)
         losses = run.gradient(1)
         return losses, torch.cat([p.grad.flatten() for p in model.parameters()])
 
@@ -263,7 +263,7 @@ def test_learning_rates():
     """Four times as high for the heads, in every step; one for all in Medusa-1."""
     for objective, factors in ((Medusa(joint=True), {1.0, 4.0}), (Medusa(), {1.0})):
         model = medusa_model()
-        run = loop._Run(model, TASK, objective, SETTINGS, None, 0, 9)
+        run = loop._Run(model, TASK, objective, SETTINGS, None, None, 0, 9)
         run.gradient(5)
         run.update(5)
         of = {id(p): g["lr"] for g in run.optimiser.param_groups for p in g["params"]}

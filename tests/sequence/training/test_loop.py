@@ -22,7 +22,7 @@ QUICK = {"settings": SETTINGS, "evaluate_count": 20}
 
 def run(**options):
     arguments = {"model": transformer(), "task": TASK, "objective": TeacherForcing(), "settings": SETTINGS}
-    arguments |= {"examples": None, "rng": 0, "steps": 10} | options
+    arguments |= {"optimizer": None, "examples": None, "rng": 0, "steps": 10} | options
     return _Run(**arguments)
 
 
