@@ -29,10 +29,8 @@ def _run(order: str, objective: Objective, seed: int) -> TrainResult:
     "not at all; reversed is above 97 % with it.",
 )
 def crossing(budget: Budget) -> Iterator[Check]:
-    """With the cut of hidden states path-star graphs take longer to learn, reversed and without a teacher.
-
-    Whether teacherless training comes to know the arm with it is reported, not claimed: one seed of three did.
-    """
+    """With the cut of hidden states path-star graphs take longer to learn, reversed and without a teacher."""
+    # whether teacherless training comes to know the arm with it is reported, not claimed: one seed of three did
     for seed in range(SEEDS):
         for order, inner in (("reversed", TeacherForcing()), ("forward", Teacherless())):
             objective = WholeSequence(inner)
